@@ -1,0 +1,1 @@
+"""Errors, labels, atomic files and reproducibility. Imports nothing else of unmask."""

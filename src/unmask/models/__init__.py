@@ -1,0 +1,1 @@
+"""Networks: a backbone per frame, a temporal head over the sequence. torch and timm only."""

@@ -1,0 +1,1 @@
+"""Temporal heads: from one vector per frame to two logits per clip."""

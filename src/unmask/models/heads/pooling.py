@@ -1,0 +1,80 @@
+"""Heads that ignore the order of frames."""
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+
+def masked_mean(features: Tensor, is_frame: Tensor) -> Tensor:
+    """Average over the frames that are real.
+
+    Args:
+        features: ``(batch, frames, features)``.
+        is_frame: False where a frame is padding, ``(batch, frames)``.
+
+    Returns:
+        ``(batch, features)``.
+
+    Example:
+        >>> masked_mean(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([[True, True, False]]))
+        tensor([[2.]])
+    """
+    weights = rearrange(is_frame, "batch frames -> batch frames 1").to(features.dtype)
+    total: Tensor = (features * weights).sum(dim=1) / weights.sum(dim=1)
+    return total
+
+
+def masked_max(features: Tensor, is_frame: Tensor) -> Tensor:
+    """Take the largest value of each feature over the frames that are real.
+
+    Args:
+        features: ``(batch, frames, features)``.
+        is_frame: False where a frame is padding, ``(batch, frames)``.
+
+    Returns:
+        ``(batch, features)``.
+
+    Example:
+        >>> masked_max(torch.tensor([[[1.0], [3.0], [99.0]]]), torch.tensor([[True, True, False]]))
+        tensor([[3.]])
+    """
+    padding = rearrange(~is_frame, "batch frames -> batch frames 1")
+    return features.masked_fill(padding, torch.finfo(features.dtype).min).amax(dim=1)
+
+
+class MeanHead(nn.Module):
+    """Average the frames' features, then classify: the head of system A's Swin.
+
+    Args:
+        num_features: Width of a frame's features.
+        dropout: Probability of dropping a pooled feature in training.
+    """
+
+    def __init__(self, num_features: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(num_features, 2)
+
+    def forward(self, features: Tensor, is_frame: Tensor) -> Tensor:
+        """Map ``(batch, frames, features)`` and ``(batch, frames)`` to logits ``(batch, 2)``."""
+        logits: Tensor = self.classifier(self.dropout(masked_mean(features, is_frame)))
+        return logits
+
+
+class MaxHead(nn.Module):
+    """Take each feature's maximum over the frames, then classify.
+
+    Args:
+        num_features: Width of a frame's features.
+        dropout: Probability of dropping a pooled feature in training.
+    """
+
+    def __init__(self, num_features: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(num_features, 2)
+
+    def forward(self, features: Tensor, is_frame: Tensor) -> Tensor:
+        """Map ``(batch, frames, features)`` and ``(batch, frames)`` to logits ``(batch, 2)``."""
+        logits: Tensor = self.classifier(self.dropout(masked_max(features, is_frame)))
+        return logits
