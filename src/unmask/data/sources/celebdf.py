@@ -1,0 +1,248 @@
+"""Celeb-DF versions 1 and 2.
+
+Li et al., "Celeb-DF: A Large-scale Challenging Dataset for DeepFake Forensics", CVPR 2020.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from unmask.core.errors import DataError, did_you_mean
+from unmask.core.labels import FAKE, REAL
+from unmask.data.groups import connected_groups
+from unmask.data.sources.source import (
+    IndexedVideos,
+    Video,
+    check_name,
+    check_root,
+    count_notes,
+    describe_entries,
+    find_folder,
+    inner_folder,
+    list_videos,
+    relative_posix,
+    to_videos,
+)
+
+Version = Literal["v1", "v2"]
+
+LABELS: Final = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": FAKE}
+PUBLISHED: Final = {
+    "v1": {"Celeb-real": 158, "YouTube-real": 250, "Celeb-synthesis": 795},
+    "v2": {"Celeb-real": 590, "YouTube-real": 300, "Celeb-synthesis": 5639},
+}
+# The number of test videos of v1 could not be found in a source.
+PUBLISHED_TEST: Final = {"v2": 518}
+TEST_LIST: Final = "List_of_testing_videos.txt"
+# What a file name says, as published: fakes are <target>_<source>_<recording>.
+NAMES: Final = {
+    "Celeb-real": re.compile(r"(?P<target>id\d+)_(?P<recording>\d+)"),
+    "YouTube-real": re.compile(r"(?P<target>\d+)"),
+    "Celeb-synthesis": re.compile(r"(?P<target>id\d+)_(?P<source>id\d+)_(?P<recording>\d+)"),
+}
+
+# The subset in lower case, because some copies spell it Youtube-real, and the file's stem.
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CelebDF:
+    """All videos, of which those on the test list have the split ``"test"`` and the others none.
+
+    Only a test list is official. People are joined into groups by the fakes they appear in; a
+    YouTube video is a group of its own. Labels come from the folder and never from the list, whose
+    numbers mean **1 = real**.
+
+    Args:
+        name: Name of the data set in every table; by default ``"celebdf_<version>"``.
+        version: Which release this is, for comparison with the published numbers of videos.
+
+    Raises:
+        ValueError: If an argument is not one of the above.
+    """
+
+    name: str = ""
+    version: Version = "v2"
+
+    def __post_init__(self) -> None:
+        if self.version not in get_args(Version):
+            raise ValueError(
+                f"version is {self.version!r}, which is not a Celeb-DF release read here"
+                + did_you_mean(str(self.version), get_args(Version))
+            )
+        if not self.name:
+            object.__setattr__(self, "name", f"celebdf_{self.version}")
+        check_name(self.name)
+
+    def index(self, root: Path) -> IndexedVideos:
+        """List the videos below ``root``.
+
+        Args:
+            root: The folder that holds ``Celeb-real``, ``Celeb-synthesis``, ``YouTube-real`` and
+                the list of test videos.
+
+        Raises:
+            DataError: If none of the folders is there, they hold no video, or a line of the list is
+                malformed.
+        """
+        check_root(root, name=self.name)
+        folders = _find_subsets(root)
+        rows: list[_Row] = []
+        ignored: list[str] = []
+        for subset, folder in folders.items():
+            found, others = _read_subset(folder, root, subset)
+            rows += found
+            ignored += others
+        if not rows:
+            places = ", ".join(str(folder) for folder in folders.values())
+            raise DataError(f"No Celeb-DF video in {places}; {len(ignored)} other files are there.")
+        listed = read_test_list(root / TEST_LIST)
+        videos = to_videos(_to_video_rows(rows, listed, self.name))
+        return IndexedVideos(videos, self._notes(rows, listed), ignored)
+
+    def _notes(self, rows: Sequence["_Row"], listed: Mapping[Key, int]) -> list[str]:
+        counts = Counter(row.subset for row in rows)
+        missing = [subset for subset in LABELS if subset not in counts]
+        notes = [f"There is no video of '{subset}'." for subset in missing]
+        notes += count_notes(counts, PUBLISHED[self.version])
+        if not listed:
+            return [*notes, f"No {TEST_LIST} in the root, so no video has an official split."]
+        published = PUBLISHED_TEST.get(self.version, len(listed))
+        if len(listed) != published:
+            notes.append(f"{TEST_LIST} names {len(listed)} videos; {published} are published.")
+        return notes + _list_notes(rows, listed)
+
+
+def read_test_list(path: Path) -> dict[Key, int]:
+    """Read which videos are the official test set.
+
+    Args:
+        path: Lines such as ``1 YouTube-real/00170.mp4``, from the first line on, without a header.
+
+    Returns:
+        For each video the **label of this project**: the list's 1 means real and is inverted here.
+        Empty where there is no such file.
+
+    Raises:
+        DataError: If a line is not a 0 or 1 and a path of two or more parts.
+    """
+    if not path.is_file():
+        return {}
+    labels: dict[Key, int] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not line.strip():
+            continue
+        match line.split(maxsplit=1):
+            case ["0" | "1" as is_real, name] if "/" in name:
+                parts = Path(name.strip())
+                labels[parts.parts[0].lower(), parts.stem] = REAL if is_real == "1" else FAKE
+            case _:
+                raise DataError(
+                    f"Line {number} of {path} is {line!r}, but must look like "
+                    "'1 YouTube-real/00170.mp4'."
+                )
+    return labels
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A video file and what its name says."""
+
+    path: str
+    stem: str
+    subset: str
+    identities: tuple[str, ...]
+    original: str
+
+    @property
+    def key(self) -> Key:
+        return self.subset.lower(), self.stem
+
+    @property
+    def nodes(self) -> list[str]:
+        """Identities made unique: a YouTube video's number is not a celebrity's."""
+        footage = "youtube" if self.subset == "YouTube-real" else "celeb"
+        return [f"{footage}/{identity}" for identity in self.identities]
+
+
+def _find_subsets(root: Path) -> dict[str, Path]:
+    folders = {subset: find_folder(root, subset) for subset in LABELS}
+    present = {subset: inner_folder(folder) for subset, folder in folders.items() if folder}
+    if present:
+        return present
+    inside = [
+        p.name
+        for p in sorted(root.iterdir())
+        if p.is_dir() and any(find_folder(p, subset) for subset in LABELS)
+    ]
+    hint = f" The layout starts in '{inside[0]}': set data.root to it." if inside else ""
+    raise DataError(
+        f"No Celeb-DF at {root}: looked for the folders {', '.join(LABELS)}, "
+        f"found {describe_entries(root)}.{hint}"
+    )
+
+
+def _read_subset(folder: Path, root: Path, subset: str) -> tuple[list[_Row], list[str]]:
+    rows: list[_Row] = []
+    files, ignored = list_videos(folder, root)
+    for file in files:
+        path = relative_posix(file, root)
+        parts = NAMES[subset].fullmatch(file.stem)
+        if parts is None:
+            ignored.append(f"{path}: not a file name of '{subset}'")
+            continue
+        named = parts.groupdict()
+        identities = tuple(named[part] for part in ("target", "source") if part in named)
+        is_fake = LABELS[subset] == FAKE
+        original = f"Celeb-real/{named['target']}_{named['recording']}" if is_fake else ""
+        rows.append(_Row(path, file.stem, subset, identities, original))
+    return rows, ignored
+
+
+def _to_video_rows(rows: Sequence[_Row], listed: Mapping[Key, int], name: str) -> list[Video]:
+    group_of = connected_groups(row.nodes for row in rows)
+    real_ids = {f"{row.subset}/{row.stem}" for row in rows if LABELS[row.subset] == REAL}
+    return [
+        Video(
+            video_id=f"{name}/{row.subset}/{row.stem}",
+            dataset=name,
+            path=row.path,
+            label=LABELS[row.subset],
+            method=row.subset,
+            group=f"{name}/{group_of[row.nodes[0]]}",
+            identities=row.identities,
+            original=f"{name}/{row.original}" if row.original in real_ids else "",
+            split="test" if row.key in listed else "",
+        )
+        for row in rows
+    ]
+
+
+def _list_notes(rows: Sequence[_Row], listed: Mapping[Key, int]) -> list[str]:
+    notes = []
+    on_disk = {row.key: LABELS[row.subset] for row in rows}
+    absent = sorted("/".join(key) for key in listed.keys() - on_disk.keys())
+    if absent:
+        notes.append(
+            f"{len(absent)} videos of {TEST_LIST} are not on disk, for example {absent[0]}."
+        )
+    contrary = sorted(
+        "/".join(key) for key, label in listed.items() if on_disk.get(key, label) != label
+    )
+    if contrary:
+        notes.append(
+            f"{TEST_LIST} contradicts the folder of {len(contrary)} videos, for example "
+            f"{contrary[0]}; the folder was believed. In the official list 1 means real."
+        )
+    tested = {node for row in rows if row.key in listed for node in row.nodes}
+    others = {node for row in rows if row.key not in listed for node in row.nodes}
+    both = tested & others
+    if both:
+        notes.append(
+            f"{len(both)} of {len(tested | others)} identities are both on the test list and off "
+            "it: a detector trained on the rest is tested on faces it knows."
+        )
+    return notes

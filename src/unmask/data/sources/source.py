@@ -1,0 +1,230 @@
+"""What every source of videos has in common: its rows, its result and how folders are read."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Protocol
+
+import pandas as pd
+import pyarrow as pa
+
+from unmask.core.errors import DataError
+from unmask.data.manifest import VIDEOS
+
+VIDEO_SUFFIXES: Final = frozenset(
+    {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
+)
+IMAGE_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video:
+    """One row of ``videos.parquet``; :data:`unmask.data.manifest.VIDEOS` explains each field."""
+
+    video_id: str
+    dataset: str
+    path: str
+    label: int
+    method: str
+    group: str
+    kind: str = "video"
+    compression: str = ""
+    identities: tuple[str, ...] = ()
+    original: str = ""
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class IndexedVideos:
+    """What a source found below its root.
+
+    Args:
+        videos: Rows with the columns of :data:`unmask.data.manifest.VIDEOS`, ordered by
+            ``video_id``; ``split`` is "" where the data set has no official one.
+        notes: Sentences a person should read before believing a number: what differs from the
+            published data set, what was assumed.
+        ignored: ``"<path>: <reason>"`` of every file that was met and not indexed.
+    """
+
+    videos: pd.DataFrame
+    notes: list[str]
+    ignored: list[str]
+
+
+class Source(Protocol):
+    """A data set as it lies on disk."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the data set, the first part of every ``video_id``."""
+
+    def index(self, root: Path) -> IndexedVideos:
+        """List the videos below ``root``.
+
+        Raises:
+            DataError: If ``root`` is missing or empty, or does not have the layout of this source.
+        """
+
+
+def check_name(name: str) -> None:
+    """Refuse a data set name that cannot be the first folder of a path.
+
+    Raises:
+        ValueError: If ``name`` is empty, starts with a dot or holds a separator.
+    """
+    if not name or name.startswith(".") or any(separator in name for separator in "/\\"):
+        raise ValueError(
+            f"name must be a word that can name a folder, such as 'ffpp', got {name!r}."
+        )
+
+
+def check_root(root: Path, *, name: str) -> None:
+    """Refuse a root that is missing, a file or empty.
+
+    Raises:
+        DataError: If ``root`` is not a folder that holds something.
+    """
+    if not root.exists():
+        raise DataError(
+            f"The root of '{name}' does not exist: {root}. Set data.root to its folder."
+        )
+    if not root.is_dir():
+        raise DataError(f"The root of '{name}' is a file: {root}. Set data.root to its folder.")
+    if next(root.iterdir(), None) is None:
+        raise DataError(f"The root of '{name}' is empty: {root}. Set data.root to the data set.")
+
+
+def media_kind(path: Path) -> str | None:
+    """Tell from its suffix whether a file is a video or an image.
+
+    Returns:
+        ``"video"``, ``"image"``, or None for anything else, hidden files included.
+
+    Example:
+        >>> media_kind(Path("a.MP4")), media_kind(Path("a.mp4.part")), media_kind(Path("._a.mp4"))
+        ('video', None, None)
+    """
+    if path.name.startswith("."):
+        return None
+    suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        return "video"
+    return "image" if suffix in IMAGE_SUFFIXES else None
+
+
+def why_not_media(path: Path) -> str:
+    """Say why :func:`media_kind` returned None."""
+    return "hidden file" if path.name.startswith(".") else f"suffix '{path.suffix}' is not media"
+
+
+def relative_posix(path: Path, root: Path) -> str:
+    """Return ``path`` below ``root`` with forward slashes on every platform."""
+    return path.relative_to(root).as_posix()
+
+
+def list_videos(folder: Path, root: Path) -> tuple[list[Path], list[str]]:
+    """List the video files directly in a folder.
+
+    An empty video file is listed: prepare opens it and records the failure, whereas leaving it out
+    here would make it vanish from every count.
+
+    Returns:
+        The videos ordered by name, and ``"<path>: <reason>"`` of the other files.
+    """
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    videos = [path for path in files if media_kind(path) == "video"]
+    ignored = [
+        f"{relative_posix(path, root)}: "
+        + ("an image among videos" if media_kind(path) else why_not_media(path))
+        for path in files
+        if media_kind(path) != "video"
+    ]
+    return videos, ignored
+
+
+def walk_files(root: Path) -> Iterator[Path]:
+    """Yield every file below ``root`` outside hidden folders, following links to folders.
+
+    A link to a folder that contains it is not entered again, so that the walk ends.
+    """
+    for directory, folders, names in os.walk(root, followlinks=True):
+        here = Path(directory).resolve()
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and not here.is_relative_to((here / name).resolve())
+        )
+        yield from (Path(directory) / name for name in sorted(names))
+
+
+def find_folder(parent: Path, *names: str) -> Path | None:
+    """Find the sub-folder with one of ``names`` in any spelling of upper and lower case.
+
+    Returns:
+        The folder as it is spelled on disk, or None.
+
+    Raises:
+        DataError: If several sub-folders qualify, because either choice could be the wrong one.
+    """
+    if not parent.is_dir():
+        return None
+    wanted = {name.lower() for name in names}
+    found = sorted(p for p in parent.iterdir() if p.name.lower() in wanted and p.is_dir())
+    if len(found) > 1:
+        spellings = " and ".join(path.name for path in found)
+        raise DataError(f"{parent} holds {spellings}, which mean the same. Keep one of them.")
+    return found[0] if found else None
+
+
+def inner_folder(folder: Path) -> Path:
+    """Return the ``videos/`` level below ``folder`` where there is one, else ``folder``."""
+    return find_folder(folder, "videos") or folder
+
+
+def describe_entries(folder: Path, *, most: int = 8) -> str:
+    """Name what lies directly in a folder, for the end of an error sentence.
+
+    Returns:
+        At most ``most`` names and the number of the others, or ``"nothing"``.
+    """
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more if names else "nothing"
+
+
+def to_videos(rows: Iterable[Video]) -> pd.DataFrame:
+    """Make the frame of rows, in the order and with the types that a written manifest has.
+
+    Raises:
+        DataError: If two rows have one ``video_id``.
+    """
+    ordered = sorted(rows, key=lambda row: (row.video_id, row.path))
+    for one, other in pairwise(ordered):
+        if one.video_id == other.video_id:
+            raise DataError(
+                f"'{one.video_id}' occurs twice: as {one.path} and as {other.path}. "
+                "Remove or rename one of them."
+            )
+    table = pa.Table.from_pylist([asdict(row) for row in ordered], schema=VIDEOS)
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def count_notes(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
+    """Say where the number of videos differs from what was published.
+
+    Args:
+        found: Videos on disk by subset or method.
+        published: The same of the data set as released; others are not judged.
+
+    Example:
+        >>> count_notes({"youtube": 998, "MyMethod": 4}, {"youtube": 1000})
+        ['youtube has 998 videos; 1000 are published.']
+    """
+    return [
+        f"{name} has {number} videos; {published[name]} are published."
+        for name, number in found.items()
+        if name in published and number != published[name]
+    ]

@@ -1,0 +1,1 @@
+"""One function per verb; each receives objects, never a config."""

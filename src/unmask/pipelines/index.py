@@ -1,0 +1,119 @@
+"""List the videos of a data set in a manifest."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from unmask.core.errors import DataError
+from unmask.core.files import write_json
+from unmask.core.labels import CLASS_NAMES
+from unmask.data.manifest import SPLITS, write_table
+from unmask.data.sources.source import Source
+from unmask.data.splits import SplitRule, find_leaks
+
+
+@dataclass(frozen=True)
+class IndexSummary:
+    """What was indexed.
+
+    Args:
+        videos_path: The manifest that was written.
+        dataset: Name of the data set.
+        num_videos: Rows of the manifest.
+        num_groups: Groups among them.
+        num_ignored: Files that were met and not indexed; ``index.json`` names each.
+        counts: Columns ``split``, ``label`` (real or fake), ``method``, ``num_videos``.
+        notes: Sentences to read before believing a number.
+    """
+
+    videos_path: Path
+    dataset: str
+    num_videos: int
+    num_groups: int
+    num_ignored: int
+    counts: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> IndexSummary:
+    """Find the videos of a data set, split them and write ``videos.parquet`` and ``index.json``.
+
+    Equal data and settings give equal bytes in both.
+
+    Args:
+        source: The data set's layout.
+        root: Its folder.
+        split: Fills the split of every video; it may leave videos out.
+        index_dir: Where the two files go.
+
+    Returns:
+        What was found, for a person.
+
+    Raises:
+        DataError: If ``root`` does not hold the data set or the rule cannot split it.
+    """
+    found = source.index(root)
+    videos = split(found.videos)
+    if videos.empty:
+        raise DataError(f"{split} leaves none of the {len(found.videos)} videos of {source.name}.")
+    summary = IndexSummary(
+        videos_path=index_dir / "videos.parquet",
+        dataset=source.name,
+        num_videos=len(videos),
+        num_groups=videos["group"].nunique(),
+        num_ignored=len(found.ignored),
+        counts=_count(videos),
+        notes=(*found.notes, *_split_notes(found.videos, videos)),
+    )
+    settings = {"root": str(root.resolve()), "source": repr(source), "split_rule": repr(split)}
+    write_table(summary.videos_path, "videos", videos)
+    write_json(
+        index_dir / "index.json", settings | _to_json(summary) | {"ignored": sorted(found.ignored)}
+    )
+    return summary
+
+
+def summary_table(summary: IndexSummary) -> Table:
+    """Lay the counts out for a terminal: a row for each method, a column for each split."""
+    title = f"{summary.dataset}: {summary.num_videos} videos in {summary.num_groups} groups"
+    table = Table("label", "method", title=title)
+    splits = [split for split in SPLITS if split in set(summary.counts["split"])]
+    for split in splits:
+        table.add_column(split, justify="right")
+    for (label, method), rows in summary.counts.groupby(["label", "method"]):
+        numbers = rows.set_index("split")["num_videos"]
+        table.add_row(str(label), str(method), *(str(numbers.get(split, 0)) for split in splits))
+    return table
+
+
+def _to_json(summary: IndexSummary) -> dict[str, Any]:
+    return {
+        "dataset": summary.dataset,
+        "num_videos": summary.num_videos,
+        "num_groups": summary.num_groups,
+        "num_ignored": summary.num_ignored,
+        "counts": summary.counts.to_dict("records"),
+        "notes": list(summary.notes),
+    }
+
+
+def _count(videos: pd.DataFrame) -> pd.DataFrame:
+    labelled = videos.assign(label=videos["label"].map(dict(enumerate(CLASS_NAMES))))
+    counts = labelled.groupby(["split", "label", "method"]).size()
+    return counts.rename("num_videos").reset_index()
+
+
+def _split_notes(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    notes = []
+    if len(after) < len(before):
+        notes.append(f"Videos left out because they are in no split: {len(before) - len(after)}.")
+    num_leaks = len(find_leaks(after))
+    if num_leaks:
+        notes.append(
+            f"Groups in more than one split: {num_leaks}. Training refuses them unless "
+            "allow_leak=true."
+        )
+    return notes
