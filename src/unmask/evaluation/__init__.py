@@ -1,0 +1,1 @@
+"""Prediction tables and what is measured on them. Imports no torch."""

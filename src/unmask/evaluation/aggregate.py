@@ -1,0 +1,70 @@
+"""From the scores of clips to one score per video."""
+
+from typing import Literal, get_args
+
+import pandas as pd
+
+from unmask.evaluation.predictions import PREDICTIONS_KEY, VIDEO_FACTS, VIDEO_KEY
+
+Aggregation = Literal["mean", "max"]
+UnscoredPolicy = Literal["exclude", "0.5"]
+VIDEO_COLUMNS = [*VIDEO_KEY, *VIDEO_FACTS, "score", "num_clips"]
+
+
+def video_scores(predictions: pd.DataFrame, how: Aggregation = "mean") -> pd.DataFrame:
+    """Give every video one score from all clips of all its faces.
+
+    The result does not depend on the order of the rows, to the last bit.
+
+    Args:
+        predictions: Checked predictions, one row per clip.
+        how: ``"mean"`` over the clips, or ``"max"``, for which one fake face makes a video fake.
+
+    Returns:
+        One row per video in the order of (dataset, video_id) with its label, method, group, split,
+        score in [0, 1] and ``num_clips``.
+
+    Raises:
+        ValueError: If ``how`` is neither.
+
+    Example:
+        >>> clips = pd.DataFrame({
+        ...     "dataset": "d", "video_id": ["a", "a"], "track_id": 0, "clip_index": [0, 1],
+        ...     "label": 1, "method": "swap", "group": "g", "split": "test", "score": [0.25, 0.75]})
+        >>> video_scores(clips)["score"].tolist(), video_scores(clips, "max")["score"].tolist()
+        ([0.5], [0.75])
+    """
+    if how not in get_args(Aggregation):
+        raise ValueError(f"how must be one of {get_args(Aggregation)}, got {how!r}.")
+    # Sums of floats depend on their order, hence the sort.
+    by_video = predictions.sort_values(PREDICTIONS_KEY).groupby(VIDEO_KEY, sort=True)
+    videos = by_video[VIDEO_FACTS].first()
+    videos["score"] = by_video["score"].agg(how)
+    videos["num_clips"] = by_video.size()
+    result: pd.DataFrame = videos.reset_index()[VIDEO_COLUMNS]
+    return result
+
+
+def with_unscored(
+    videos: pd.DataFrame, unscored: pd.DataFrame, policy: UnscoredPolicy = "exclude"
+) -> pd.DataFrame:
+    """Apply the stated policy to videos in which no usable face was found.
+
+    Args:
+        videos: What :func:`video_scores` returned.
+        unscored: One row per video without a score.
+        policy: ``"exclude"`` leaves them out; ``"0.5"`` adds them with that score and no clips, as
+            a detector that knows nothing would answer.
+
+    Returns:
+        The videos to measure, in the order of (dataset, video_id).
+
+    Raises:
+        ValueError: If ``policy`` is neither.
+    """
+    if policy not in get_args(UnscoredPolicy):
+        raise ValueError(f"unscored must be one of {get_args(UnscoredPolicy)}, got {policy!r}.")
+    if policy == "exclude" or unscored.empty:
+        return videos
+    guessed = unscored.assign(score=0.5, num_clips=0)[VIDEO_COLUMNS]
+    return pd.concat([videos, guessed]).sort_values(VIDEO_KEY, ignore_index=True)

@@ -1,0 +1,180 @@
+"""The two tables that every reported number is read from.
+
+``predictions.parquet`` has one row per scored clip, ``unscored.parquet`` one per video without a
+usable face. Both are checked where they are written and where they are read, so that whatever comes
+later can rely on whole keys, scores in [0, 1] and one label per video.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unmask.core.errors import DataError, PredictionsError
+from unmask.core.files import write_parquet
+from unmask.core.labels import FAKE, REAL
+
+PREDICTIONS: Final = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("video_id", pa.string(), nullable=False),
+        pa.field("track_id", pa.int32(), nullable=False),
+        # clips of one track are numbered from 0 in time
+        pa.field("clip_index", pa.int32(), nullable=False),
+        # 0 real, 1 fake
+        pa.field("label", pa.int8(), nullable=False),
+        pa.field("method", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        # probability of fake in [0, 1]
+        pa.field("score", pa.float64(), nullable=False),
+        # frames that the clip really has, without padding
+        pa.field("num_frames", pa.int32(), nullable=False),
+        # POSIX path below the store of one crop, for pictures; "" where there is none
+        pa.field("example_crop", pa.string(), nullable=False),
+    ]
+)
+PREDICTIONS_KEY: Final = ["dataset", "video_id", "track_id", "clip_index"]
+
+UNSCORED: Final = pa.schema(
+    [
+        *(PREDICTIONS.field(name) for name in ("dataset", "video_id", "label", "method", "group")),
+        PREDICTIONS.field("split"),
+        # the code of failures.parquet, e.g. "no_face"
+        pa.field("reason", pa.string(), nullable=False),
+    ]
+)
+VIDEO_KEY: Final = ["dataset", "video_id"]
+VIDEO_FACTS: Final = ["label", "method", "group", "split"]
+
+
+def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
+    """Check predictions and write them atomically in the order of their key.
+
+    Args:
+        path: Where to write.
+        predictions: Rows with the columns of ``PREDICTIONS``, in any order.
+
+    Raises:
+        PredictionsError: If :func:`check_predictions` refuses them.
+    """
+    _write(path, check_predictions(predictions), PREDICTIONS)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read and check what :func:`write_predictions` wrote.
+
+    Raises:
+        DataError: If the file is missing or not Parquet.
+        PredictionsError: If :func:`check_predictions` refuses it.
+    """
+    return check_predictions(_read(path))
+
+
+def write_unscored(path: Path, unscored: pd.DataFrame) -> None:
+    """Check the videos without a score and write them atomically in the order of their key.
+
+    Raises:
+        PredictionsError: If :func:`check_unscored` refuses them.
+    """
+    _write(path, check_unscored(unscored), UNSCORED)
+
+
+def read_unscored(path: Path) -> pd.DataFrame:
+    """Read and check what :func:`write_unscored` wrote.
+
+    Raises:
+        DataError: If the file is missing or not Parquet.
+        PredictionsError: If :func:`check_unscored` refuses it.
+    """
+    return check_unscored(_read(path))
+
+
+def check_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions in the order of their key and the columns of their schema.
+
+    Raises:
+        PredictionsError: If a column is missing or unknown, a value is missing, a key repeats, a
+            label is neither 0 nor 1, a score lies outside [0, 1], or a video has two labels,
+            methods, groups or splits.
+    """
+    checked = _check_rows(predictions, "predictions", PREDICTIONS, PREDICTIONS_KEY)
+    outside = checked.loc[~checked["score"].between(0.0, 1.0)]
+    if len(outside):
+        row = outside.iloc[0]
+        raise PredictionsError(
+            f"Clip {row[PREDICTIONS_KEY].to_dict()} has the score {row['score']}; "
+            "a score is a probability in [0, 1]. Was a logit stored?"
+        )
+    for fact in VIDEO_FACTS:
+        values = checked.groupby(VIDEO_KEY, sort=True)[fact].unique()
+        several = values[values.map(len) > 1]
+        if len(several):
+            dataset, video_id = several.index[0]
+            raise PredictionsError(
+                f"Video {video_id!r} of {dataset!r} has more than one {fact}: "
+                f"{sorted(several.iloc[0].tolist())}."
+            )
+    return checked
+
+
+def check_unscored(unscored: pd.DataFrame) -> pd.DataFrame:
+    """Return the videos without a score in the order of their key and the columns of their schema.
+
+    Raises:
+        PredictionsError: If a column is missing or unknown, a value is missing, a key repeats, or a
+            label is neither 0 nor 1.
+    """
+    return _check_rows(unscored, "unscored", UNSCORED, VIDEO_KEY)
+
+
+def empty_unscored() -> pd.DataFrame:
+    """Return a table of unscored videos without rows."""
+    frame: pd.DataFrame = UNSCORED.empty_table().to_pandas()
+    return frame
+
+
+def _check_rows(frame: pd.DataFrame, name: str, schema: pa.Schema, key: list[str]) -> pd.DataFrame:
+    missing = sorted(set(schema.names) - set(frame.columns))
+    unknown = sorted(set(frame.columns) - set(schema.names))
+    if missing or unknown:
+        raise PredictionsError(
+            f"Table '{name}' lacks the columns {missing} and has the unknown columns {unknown}."
+        )
+    empty = [column for column in schema.names if frame[column].isna().any()]
+    if empty:
+        raise PredictionsError(f"Table '{name}' has rows without a value in {empty}.")
+    repeated = frame.loc[frame.duplicated(key), key]
+    if len(repeated):
+        raise PredictionsError(f"Table '{name}' repeats the key {repeated.iloc[0].to_dict()}.")
+    others = frame.loc[~frame["label"].isin([REAL, FAKE])]
+    if len(others):
+        raise PredictionsError(
+            f"Video {others.iloc[0]['video_id']!r} has the label {others.iloc[0]['label']}; "
+            f"a label is {REAL} (real) or {FAKE} (fake)."
+        )
+    ordered: pd.DataFrame = frame.sort_values(key, ignore_index=True)[schema.names]
+    return ordered
+
+
+def _write(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
+    try:
+        table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise PredictionsError(f"{path.name} cannot be written: {error}.") from error
+    write_parquet(path, table.replace_schema_metadata(None))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(
+            f"There is no {path.name} in {path.parent}; "
+            f"`unmask evaluate run={path.parent}` writes it."
+        )
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path} is not a readable Parquet file: {error}.") from error
+    return frame

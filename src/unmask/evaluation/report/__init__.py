@@ -1,0 +1,1 @@
+"""The report of a run: ``metrics.json``, ``report.md`` and ``report.html``."""

@@ -1,0 +1,301 @@
+"""From prediction tables to the content of ``metrics.json``.
+
+The result holds no time, date or path of a machine, so that equal predictions give equal bytes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Final, get_args
+
+import numpy as np
+import pandas as pd
+
+from unmask.core.errors import PredictionsError
+from unmask.core.labels import CLASS_NAMES, FAKE, REAL
+from unmask.evaluation.aggregate import Aggregation, UnscoredPolicy, video_scores, with_unscored
+from unmask.evaluation.metrics import (
+    Labels,
+    Scores,
+    average_precision,
+    balanced_accuracy_threshold,
+    decisions_at,
+    equal_error_rate,
+    require_both_classes,
+    roc_auc,
+)
+from unmask.evaluation.uncertainty import (
+    WeightedMetric,
+    cluster_bootstrap_interval,
+    weighted_accuracy,
+    weighted_auc,
+    weighted_average_precision,
+    weighted_balanced_accuracy,
+    weighted_equal_error_rate,
+)
+
+RANKINGS: Final[dict[str, tuple[Callable[[Labels, Scores], float], WeightedMetric]]] = {
+    "auc": (roc_auc, weighted_auc),
+    "average_precision": (average_precision, weighted_average_precision),
+    "equal_error_rate": (equal_error_rate, weighted_equal_error_rate),
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How predictions become numbers.
+
+    Args:
+        how: How the clips of a video give its score.
+        unscored: What becomes of videos without a usable face.
+        num_resamples: Resamples behind each interval.
+        level: Share of the resamples inside an interval.
+        seed: Of the resamples.
+    """
+
+    how: Aggregation = "mean"
+    unscored: UnscoredPolicy = "exclude"
+    num_resamples: int = 1000
+    level: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values outside what is allowed.
+
+        Raises:
+            ValueError: If an argument is out of range.
+        """
+        if self.how not in get_args(Aggregation):
+            raise ValueError(f"how must be one of {get_args(Aggregation)}, got {self.how!r}.")
+        if self.unscored not in get_args(UnscoredPolicy):
+            raise ValueError(
+                f"unscored must be one of {get_args(UnscoredPolicy)}, got {self.unscored!r}."
+            )
+        if self.num_resamples < 1:
+            raise ValueError(f"num_resamples must be at least 1, got {self.num_resamples}.")
+        if not 0.0 < self.level < 1.0:
+            raise ValueError(f"level must lie between 0 and 1, got {self.level}.")
+
+
+def measure(
+    predictions: pd.DataFrame,
+    unscored: pd.DataFrame,
+    *,
+    source_dataset: str,
+    threshold_split: str,
+    protocol: Protocol,
+) -> dict[str, Any]:
+    """Measure every data set and split that has predictions.
+
+    Args:
+        predictions: Checked predictions.
+        unscored: Checked videos without a score.
+        source_dataset: The data set that the detector was trained on.
+        threshold_split: Its split that fixes the threshold; never ``"test"``.
+        protocol: How predictions become numbers.
+
+    Returns:
+        The content of ``metrics.json``: under ``datasets``, by data set and split, the metrics of
+        clips and videos with their intervals, of each manipulation, and what has no score.
+
+    Raises:
+        PredictionsError: If there is nothing to measure, or a split has one class only.
+        ValueError: If ``threshold_split`` is ``"test"``.
+
+    Note:
+        An estimate is ``{"value", "low", "high"}``; both ends are null where one group is all there
+        is.
+    """
+    if threshold_split == "test":
+        raise ValueError(
+            "threshold_split must not be 'test': a threshold is fixed before the test."
+        )
+    if predictions.empty:
+        raise PredictionsError("The table of predictions has no rows; there is nothing to measure.")
+    videos = with_unscored(video_scores(predictions, protocol.how), unscored, protocol.unscored)
+    threshold = fix_threshold(videos, source_dataset, threshold_split)
+    datasets: dict[str, dict[str, Any]] = {}
+    for dataset, split, clips in _splits(predictions):
+        require_both_classes(
+            clips["label"].to_numpy(np.int64), f"the report of {dataset}, split {split!r},"
+        )
+        datasets.setdefault(dataset, {})[split] = {
+            "role": role_of(dataset, split, source_dataset),
+            **_measure_split(
+                clips,
+                _part(videos, dataset, split),
+                threshold=threshold["value"],
+                protocol=protocol,
+            ),
+            "unscored": _count_unscored(_part(unscored, dataset, split)),
+        }
+    return {
+        "source_dataset": source_dataset,
+        "protocol": {**asdict(protocol), "cluster": "group"},
+        "threshold": threshold,
+        "datasets": datasets,
+        "not_measured": _not_measured(unscored, datasets),
+        "groups_shared_between_splits": _shared_groups(predictions),
+    }
+
+
+def fix_threshold(videos: pd.DataFrame, dataset: str, split: str) -> dict[str, Any]:
+    """Fix the threshold on one split, or say why it cannot be.
+
+    Args:
+        videos: One row per video, as measured.
+        dataset: The data set that the detector was trained on.
+        split: Its split to use.
+
+    Returns:
+        ``value`` in [0, 1] or None, where it comes from, and ``reason``, empty where there is a
+        value.
+    """
+    part = _part(videos, dataset, split)
+    origin = {"dataset": dataset, "split": split, "level": "video", "rule": "balanced accuracy"}
+    if part.empty:
+        return {**origin, "value": None, "reason": "it has no predictions"}
+    if part["label"].nunique() < len(CLASS_NAMES):
+        return {**origin, "value": None, "reason": "it holds one class only"}
+    value = balanced_accuracy_threshold(
+        part["label"].to_numpy(np.int64), part["score"].to_numpy(np.float64)
+    )
+    return {**origin, "value": value, "reason": ""}
+
+
+def role_of(dataset: str, split: str, source_dataset: str) -> str:
+    """Say what a split is to a detector: seen in training, choosing, or a test.
+
+    Example:
+        >>> role_of("celebdf", "test", "ffpp"), role_of("ffpp", "test", "ffpp")
+        ('cross_dataset', 'in_domain')
+    """
+    if dataset != source_dataset:
+        return "cross_dataset"
+    return {"train": "training", "val": "validation"}.get(split, "in_domain")
+
+
+def _splits(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for _, part in table.groupby(["dataset", "split"], sort=True):
+        yield str(part["dataset"].iloc[0]), str(part["split"].iloc[0]), part
+
+
+def _part(table: pd.DataFrame, dataset: str, split: str) -> pd.DataFrame:
+    return table[(table["dataset"] == dataset) & (table["split"] == split)]
+
+
+def _measure_split(
+    clips: pd.DataFrame, videos: pd.DataFrame, *, threshold: float | None, protocol: Protocol
+) -> dict[str, Any]:
+    return {
+        "clip": {
+            "frames_per_clip": [int(clips["num_frames"].min()), int(clips["num_frames"].max())],
+            **_measure_level(clips, threshold, protocol),
+        },
+        "video": _measure_level(videos, threshold, protocol),
+        "methods": _measure_methods(videos, threshold, protocol),
+    }
+
+
+def _measure_level(
+    table: pd.DataFrame, threshold: float | None, protocol: Protocol
+) -> dict[str, Any]:
+    num_fake = int((table["label"] == FAKE).sum())
+    return {
+        "count": len(table),
+        "num_real": len(table) - num_fake,
+        "num_fake": num_fake,
+        "num_groups": int(table["group"].nunique()),
+        "majority_accuracy": max(num_fake, len(table) - num_fake) / len(table),
+        **{
+            name: _estimate(table, plain, weighted, protocol)
+            for name, (plain, weighted) in RANKINGS.items()
+        },
+        "at_half": _decide(table, 0.5, protocol),
+        "at_threshold": None if threshold is None else _decide(table, threshold, protocol),
+    }
+
+
+def _estimate(
+    table: pd.DataFrame,
+    metric: Callable[[Labels, Scores], float],
+    weighted: WeightedMetric,
+    protocol: Protocol,
+) -> dict[str, float | None]:
+    value = metric(table["label"].to_numpy(np.int64), table["score"].to_numpy(np.float64))
+    return {"value": value, **_ends(table, weighted, protocol)}
+
+
+def _ends(
+    table: pd.DataFrame, weighted: WeightedMetric, protocol: Protocol
+) -> dict[str, float | None]:
+    if table["group"].nunique() == 1:
+        return {"low": None, "high": None}
+    interval = cluster_bootstrap_interval(
+        table,
+        weighted,
+        num_resamples=protocol.num_resamples,
+        level=protocol.level,
+        seed=protocol.seed,
+    )
+    return {"low": interval.low, "high": interval.high}
+
+
+def _decide(table: pd.DataFrame, threshold: float, protocol: Protocol) -> dict[str, Any]:
+    decisions = decisions_at(
+        table["label"].to_numpy(np.int64), table["score"].to_numpy(np.float64), threshold
+    )
+    content = asdict(decisions)
+    for name, weighted in (
+        ("accuracy", weighted_accuracy(threshold)),
+        ("balanced_accuracy", weighted_balanced_accuracy(threshold)),
+    ):
+        content[name] = {"value": content[name], **_ends(table, weighted, protocol)}
+    return content
+
+
+def _measure_methods(
+    videos: pd.DataFrame, threshold: float | None, protocol: Protocol
+) -> dict[str, dict[str, Any]]:
+    """Measure each manipulation against all reals, and count what each subset is called."""
+    reals = videos[videos["label"] == REAL]
+    content: dict[str, dict[str, Any]] = {name: {} for name in CLASS_NAMES}
+    for _, part in videos.groupby(["label", "method"], sort=True):
+        label, method = int(part["label"].iloc[0]), str(part["method"].iloc[0])
+        facts: dict[str, Any] = {"count": len(part)}
+        if label == FAKE:
+            facts["auc"] = _estimate(pd.concat([reals, part]), roc_auc, weighted_auc, protocol)
+        facts["called_fake"] = (
+            None if threshold is None else float((part["score"] >= threshold).mean())
+        )
+        content[CLASS_NAMES[label]][method] = facts
+    return content
+
+
+def _count_unscored(unscored: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "count": len(unscored),
+        "num_real": int((unscored["label"] == REAL).sum()),
+        "num_fake": int((unscored["label"] == FAKE).sum()),
+        "reasons": {
+            reason: int(count)
+            for reason, count in sorted(unscored["reason"].value_counts().items())
+        },
+    }
+
+
+def _not_measured(
+    unscored: pd.DataFrame, datasets: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """List the splits in which no video at all has a score."""
+    return [
+        {"dataset": dataset, "split": split, **_count_unscored(part)}
+        for dataset, split, part in _splits(unscored)
+        if split not in datasets.get(dataset, {})
+    ]
+
+
+def _shared_groups(predictions: pd.DataFrame) -> dict[str, int]:
+    """Count, by data set, the identity groups that stand in more than one split."""
+    num_splits = predictions.groupby(["dataset", "group"], sort=True)["split"].nunique()
+    shared = num_splits[num_splits > 1].groupby("dataset", sort=True).size()
+    return {str(dataset): int(count) for dataset, count in shared.items()}

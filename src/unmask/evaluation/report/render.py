@@ -1,0 +1,177 @@
+"""From a run and its metrics to the text of ``report.html`` and ``report.md``."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from unmask.evaluation.aggregate import video_scores, with_unscored
+from unmask.evaluation.report.examples import ExampleRow, choose_examples
+from unmask.evaluation.report.figures import Picture, roc_chart, score_chart, training_charts
+from unmask.evaluation.report.run import Run
+from unmask.evaluation.report.wording import (
+    ROLES,
+    Block,
+    blocks,
+    cautions,
+    headline,
+    interval,
+    number,
+    percent,
+)
+
+FACT_NAMES: Final = {
+    "model": "Model",
+    "data": "Data",
+    "source_dataset": "Trained on",
+    "seed": "Seed",
+    "num_parameters": "Parameters",
+    "num_trainable": "Trainable parameters",
+    "best_epoch": "Chosen epoch",
+    "git": "Commit",
+    "manifest_hashes": "Manifests (SHA-256)",
+    "versions": "Versions",
+}
+
+
+def environment() -> Environment:
+    """Return the templates with the filters that write numbers."""
+    templates = Environment(
+        loader=PackageLoader("unmask.evaluation.report", "templates"),
+        autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters |= {
+        "number": number,
+        "interval": interval,
+        "percent": percent,
+        "cell": markdown_cell,
+    }
+    templates.globals["roles"] = ROLES
+    return templates
+
+
+def markdown_cell(text: object) -> str:
+    r"""Write text so that it stays inside one cell of a Markdown table.
+
+    Example:
+        >>> markdown_cell("a|b")
+        'a\\|b'
+    """
+    return " ".join(str(text).replace("\\", "\\\\").replace("|", "\\|").split())
+
+
+def render_report(run: Run, metrics: dict[str, Any]) -> tuple[str, str]:
+    """Write the report of one run.
+
+    Args:
+        run: What was read from its folder.
+        metrics: What was measured on its predictions.
+
+    Returns:
+        The HTML page, which needs no other file, and the Markdown text, which has no pictures.
+    """
+    found = blocks(metrics)
+    tests = [block for block in found if block.is_test]
+    examples, missing = _examples(run, metrics, tests or found)
+    context = {
+        "name": run.name,
+        "metrics": metrics,
+        "blocks": found,
+        "tests": tests,
+        "shown": tests or found,
+        "headline": headline(metrics),
+        "cautions": [*cautions(metrics), *missing, *_no_curves(run)],
+        "examples": examples,
+        "charts": _charts(run, metrics, tests or found),
+        "training": training_charts(run.curves, run.facts.get("best_epoch")),
+        "facts": fact_rows({**run.facts, "source_dataset": run.source_dataset}),
+    }
+    templates = environment()
+    return (
+        templates.get_template("report.html.jinja").render(context),
+        templates.get_template("report.md.jinja").render(context),
+    )
+
+
+def measured_videos(run: Run, metrics: dict[str, Any], block: Block) -> pd.DataFrame:
+    """Return the videos of one split as they were measured, one row each."""
+    protocol = metrics["protocol"]
+    videos = video_scores(run.predictions, protocol["how"])
+    measured = with_unscored(videos, run.unscored, protocol["unscored"])
+    chosen: pd.DataFrame = measured[
+        (measured["dataset"] == block.dataset) & (measured["split"] == block.split)
+    ]
+    return chosen
+
+
+def fact_rows(facts: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Write what is known of a run as rows of a name and lines of text.
+
+    Example:
+        >>> fact_rows({"seed": 1, "num_parameters": 5583000})
+        [('Seed', ['1']), ('Parameters', ['5,583,000'])]
+    """
+    known = [name for name in FACT_NAMES if name in facts]
+    others = sorted(set(facts) - set(known))
+    return [
+        (FACT_NAMES.get(name, name.replace("_", " ").capitalize()), _lines(name, facts[name]))
+        for name in (*known, *others)
+    ]
+
+
+def _lines(name: str, value: Any) -> list[str]:  # noqa: ANN401 - JSON is untyped
+    if name == "git" and isinstance(value, dict):
+        commit = value.get("commit") or "not in a git checkout"
+        return [commit + (" with uncommitted changes" if value.get("dirty") else "")]
+    if name.startswith("num_") and isinstance(value, int):
+        return [f"{value:,}"]
+    if isinstance(value, dict):
+        return [f"{key}: {_text(value[key])}" for key in sorted(value)]
+    return [_text(value)]
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - JSON is untyped
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _charts(run: Run, metrics: dict[str, Any], shown: Iterable[Block]) -> list[Picture]:
+    videos = [(block.title, measured_videos(run, metrics, block)) for block in shown]
+    threshold = metrics["threshold"]["value"]
+    return [roc_chart(videos), *(score_chart(name, part, threshold) for name, part in videos)]
+
+
+def _examples(
+    run: Run, metrics: dict[str, Any], shown: Iterable[Block]
+) -> tuple[list[tuple[str, list[ExampleRow]]], list[str]]:
+    """Choose examples of each set, and say where their pictures are missing."""
+    threshold = metrics["threshold"]["value"]
+    chosen, missing = [], []
+    for block in shown:
+        store_dir = run.stores.get(block.dataset)
+        rows = choose_examples(
+            measured_videos(run, metrics, block),
+            run.predictions[run.predictions["dataset"] == block.dataset],
+            store_dir=store_dir,
+            threshold=0.5 if threshold is None else threshold,
+        )
+        chosen.append((block.title, rows))
+        examples = [example for row in rows for example in row.examples]
+        blank = sum(example.uri is None for example in examples)
+        if blank:
+            missing.append(
+                f"{block.title}: {blank} of {len(examples)} example pictures are missing, because "
+                "the store of face crops was moved, deleted or not recorded."
+            )
+    return chosen, missing
+
+
+def _no_curves(run: Run) -> list[str]:
+    if run.curves.empty:
+        return ["There are no training curves: the run has no metrics.csv with logged epochs."]
+    return []

@@ -1,0 +1,125 @@
+"""What a report reads from a run directory."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pandas.errors import EmptyDataError, ParserError
+
+from unmask.core.errors import DataError
+from unmask.evaluation.predictions import read_predictions, read_unscored
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained and evaluated detector.
+
+    Args:
+        run_dir: Its folder.
+        name: What it is called.
+        source_dataset: The data set that it was trained on.
+        threshold_split: The split of that data set that fixes the threshold.
+        facts: The rest of ``run.json``: model, data, seed, versions and so on.
+        stores: Data set -> folder of its face crops.
+        predictions: Checked predictions.
+        unscored: Checked videos without a score.
+        curves: Metrics by epoch, as :func:`read_curves` gives them; empty where there are none.
+    """
+
+    run_dir: Path
+    name: str
+    source_dataset: str
+    threshold_split: str
+    facts: dict[str, Any]
+    stores: dict[str, Path]
+    predictions: pd.DataFrame
+    unscored: pd.DataFrame
+    curves: pd.DataFrame
+
+
+def read_run(run_dir: Path) -> Run:
+    """Read and check a run directory.
+
+    Args:
+        run_dir: Holds ``run.json``, ``predictions.parquet``, ``unscored.parquet`` and, where the
+            run was trained there, ``metrics.csv``.
+
+    Returns:
+        The run.
+
+    Raises:
+        DataError: If a file is missing or unreadable, or ``run.json`` lacks a key.
+        PredictionsError: If a table breaks its schema.
+    """
+    facts = _read_facts(run_dir)
+    threshold_split = facts.pop("threshold_from", None) or "val"
+    if threshold_split not in ("train", "val"):
+        raise DataError(
+            f"{run_dir / 'run.json'} takes the threshold from {threshold_split!r}; "
+            "it must come from the split 'val' or 'train' of the data set trained on."
+        )
+    stores = {dataset: Path(folder) for dataset, folder in facts.pop("stores", {}).items()}
+    return Run(
+        run_dir=run_dir,
+        name=str(facts.pop("name")),
+        source_dataset=str(facts.pop("source_dataset")),
+        threshold_split=threshold_split,
+        facts=facts,
+        stores=stores,
+        predictions=read_predictions(run_dir / "predictions.parquet"),
+        unscored=read_unscored(run_dir / "unscored.parquet"),
+        curves=read_curves(run_dir / "metrics.csv"),
+    )
+
+
+def read_curves(path: Path) -> pd.DataFrame:
+    """Read what the CSV logger wrote, one row per epoch.
+
+    The logger leaves gaps, because training and validation log at different steps; the last value
+    of each metric within an epoch counts, so that a resumed epoch replaces the broken one.
+
+    Args:
+        path: ``metrics.csv`` with a column ``epoch``; may be absent or empty.
+
+    Returns:
+        Metrics as columns, sorted, epochs as index; no rows where nothing was logged.
+
+    Raises:
+        DataError: If the file is no such table.
+    """
+    if not path.is_file():
+        return pd.DataFrame()
+    try:
+        logged = pd.read_csv(path)
+    except EmptyDataError:
+        return pd.DataFrame()
+    except (ParserError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a readable CSV file: {error}.") from error
+    if "epoch" not in logged:
+        raise DataError(f"{path} has no column 'epoch'; it has {list(logged.columns)}.")
+    by_epoch: pd.DataFrame = (
+        logged.dropna(subset="epoch").astype({"epoch": int}).groupby("epoch").last()
+    )
+    metrics = by_epoch.drop(columns="step", errors="ignore").select_dtypes("number")
+    return metrics.dropna(axis="columns", how="all").sort_index(axis="columns")
+
+
+def _read_facts(run_dir: Path) -> dict[str, Any]:
+    path = run_dir / "run.json"
+    if not run_dir.is_dir():
+        raise DataError(f"There is no run directory {run_dir}; `unmask train` makes one.")
+    if not path.is_file():
+        raise DataError(
+            f"There is no run.json in {run_dir}; `unmask evaluate run={run_dir}` writes it."
+        )
+    try:
+        facts = json.loads(path.read_text())
+    except ValueError as error:
+        raise DataError(f"{path} is not readable JSON: {error}.") from error
+    missing = sorted({"name", "source_dataset"} - set(facts if isinstance(facts, dict) else ()))
+    if missing:
+        raise DataError(f"{path} lacks {missing}; `unmask evaluate run={run_dir}` writes it anew.")
+    content: dict[str, Any] = facts
+    return content

@@ -1,0 +1,221 @@
+"""The report's sentences and numbers, in words that a reader outside the field can follow."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+ROLES: Final = {
+    "training": "training set",
+    "validation": "validation",
+    "in_domain": "test, same data set",
+    "cross_dataset": "test, unseen data set",
+}
+# Below this many groups a percentile interval is known to be too narrow.
+FEW_GROUPS: Final = 20
+
+
+@dataclass(frozen=True)
+class Block:
+    """One split of one data set in ``metrics.json``.
+
+    Args:
+        dataset: Its name.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        content: What was measured on it.
+    """
+
+    dataset: str
+    split: str
+    content: dict[str, Any]
+
+    @property
+    def role(self) -> str:
+        """What this split is to the detector, as a key of ``ROLES``."""
+        role: str = self.content["role"]
+        return role
+
+    @property
+    def is_test(self) -> bool:
+        """Whether nothing was fitted or chosen on it."""
+        return self.role in ("in_domain", "cross_dataset")
+
+    @property
+    def title(self) -> str:
+        """Data set and split, e.g. ``"celebdf, test"``."""
+        return f"{self.dataset}, {self.split}"
+
+
+def blocks(metrics: dict[str, Any]) -> list[Block]:
+    """Return what was measured in reading order: training, validation, test, other data sets."""
+    found = [
+        Block(dataset, split, content)
+        for dataset, splits in metrics["datasets"].items()
+        for split, content in splits.items()
+    ]
+    order = list(ROLES)
+    return sorted(found, key=lambda block: (order.index(block.role), block.dataset, block.split))
+
+
+def number(value: float | None) -> str:
+    """Write a metric with three decimals, and never round one up to perfection.
+
+    Example:
+        >>> number(0.98765), number(0.99999), number(1.0), number(None)
+        ('0.988', '> 0.999', '1.000', 'n/a')
+    """
+    if value is None:
+        return "n/a"
+    if 0.9995 <= value < 1.0:
+        return "> 0.999"
+    if 0.0 < value < 0.0005:
+        return "< 0.001"
+    return f"{value:.3f}"
+
+
+def interval(estimate: dict[str, float | None]) -> str:
+    """Write the interval of an estimate.
+
+    Example:
+        >>> interval({"value": 0.9, "low": 0.8123, "high": 0.95})
+        '[0.812, 0.950]'
+        >>> interval({"value": 1.0, "low": 1.0, "high": 1.0})
+        '[no spread]'
+        >>> interval({"value": 1.0, "low": None, "high": None})
+        '[one group]'
+    """
+    if estimate["low"] is None:
+        return "[one group]"
+    if estimate["low"] == estimate["high"]:
+        return "[no spread]"
+    return f"[{number(estimate['low'])}, {number(estimate['high'])}]"
+
+
+def percent(value: float | None) -> str:
+    """Write a share as a percentage.
+
+    Example:
+        >>> percent(0.125), percent(None)
+        ('12.5 %', 'n/a')
+    """
+    return "n/a" if value is None else f"{100 * value:.1f} %"
+
+
+def headline(metrics: dict[str, Any]) -> list[str]:
+    """Say in plain words how well the tests went, in-domain first, and what crossing costs."""
+    level = f"{100 * metrics['protocol']['level']:g} % interval"
+    tests = [block for block in blocks(metrics) if block.is_test]
+    home = next((block for block in tests if block.role == "in_domain"), None)
+    sentences = []
+    for block in tests:
+        auc = block.content["video"]["auc"]
+        seen = "the data set it was trained on" if block is home else "which it has never seen"
+        gap = "" if block is home or home is None else _gap(home.content["video"]["auc"], auc)
+        sentences.append(
+            f"Of one real and one fake video of {block.title} ({seen}), the fake gets the higher "
+            f"score {100 * auc['value']:.1f} times in 100{_times(auc, level)}{gap}."
+            + _against_guessing(auc)
+        )
+    return sentences or ["No test set was evaluated: the numbers below are not a test result."]
+
+
+def _times(auc: dict[str, Any], level: str) -> str:
+    if auc["low"] is None or auc["low"] == auc["high"]:
+        return ", but the set is too small for an interval" if auc["low"] is None else ""
+    return f" ({level} {100 * auc['low']:.1f} to {100 * auc['high']:.1f})"
+
+
+def _gap(home: dict[str, Any], away: dict[str, Any]) -> str:
+    points = 100 * (home["value"] - away["value"])
+    if abs(points) < 0.05:
+        return ", as often as on its own data set"
+    return f", {abs(points):.1f} points {'less' if points > 0 else 'more'} than on its own data set"
+
+
+def _against_guessing(auc: dict[str, Any]) -> str:
+    if auc["low"] is not None and auc["low"] <= 0.5 <= auc["high"]:
+        return " The interval holds 50, which is guessing."
+    return ""
+
+
+def cautions(metrics: dict[str, Any]) -> list[str]:
+    """List what a reader should know before believing the numbers, worst first."""
+    return [
+        *_shared_groups(metrics),
+        *_no_threshold(metrics),
+        *_unscored(metrics),
+        *(sentence for block in blocks(metrics) for sentence in _without_width(block)),
+        *_few_groups(metrics),
+        *_chosen_on_validation(metrics),
+    ]
+
+
+def _shared_groups(metrics: dict[str, Any]) -> Iterator[str]:
+    for dataset, count in metrics["groups_shared_between_splits"].items():
+        yield (
+            f"Leak: {count} identity group{_s(count)} of {dataset} found in more than one split, "
+            "so that the test shows people or footage known from training or validation."
+        )
+
+
+def _no_threshold(metrics: dict[str, Any]) -> Iterator[str]:
+    threshold = metrics["threshold"]
+    if threshold["value"] is None:
+        yield (
+            f"No threshold could be fixed on {threshold['dataset']}, {threshold['split']}, because "
+            f"{threshold['reason']}; decisions are shown at 0.5 only."
+        )
+
+
+def _unscored(metrics: dict[str, Any]) -> Iterator[str]:
+    policy = metrics["protocol"]["unscored"]
+    effect = "left out of every metric" if policy == "exclude" else "given the score 0.5 as videos"
+    for block in blocks(metrics):
+        missing = block.content["unscored"]
+        if missing["count"]:
+            reasons = ", ".join(f"{name}: {count}" for name, count in missing["reasons"].items())
+            yield (
+                f"{block.title}: {missing['count']} video{_s(missing['count'])} without a usable "
+                f"face ({missing['num_real']} real, {missing['num_fake']} fake; {reasons}), "
+                f"{effect}."
+            )
+    for part in metrics["not_measured"]:
+        yield (
+            f"{part['dataset']}, {part['split']}: none of its {part['count']} videos has a score, "
+            "so that it is not measured at all."
+        )
+
+
+def _without_width(block: Block) -> Iterator[str]:
+    auc = block.content["video"]["auc"]
+    if auc["low"] is None:
+        yield f"{block.title}: all videos belong to one identity group, hence no interval."
+    elif auc["low"] == auc["high"]:
+        yield (
+            f"{block.title}: every resample gives the same AUC ({number(auc['value'])}), so the "
+            "interval has no width. That shows a small or easy set, not a certain result."
+        )
+
+
+def _few_groups(metrics: dict[str, Any]) -> Iterator[str]:
+    few = [
+        f"{block.content['video']['num_groups']} in {block.title}"
+        for block in blocks(metrics)
+        if 1 < block.content["video"]["num_groups"] < FEW_GROUPS
+    ]
+    if few:
+        yield (
+            f"Few identity groups ({'; '.join(few)}): their intervals are rough, "
+            "and rather too narrow than too wide."
+        )
+
+
+def _chosen_on_validation(metrics: dict[str, Any]) -> Iterator[str]:
+    if any(block.role == "validation" for block in blocks(metrics)):
+        yield (
+            "The checkpoint and the threshold are chosen on validation, "
+            "so numbers on validation flatter the detector; the test sets do not."
+        )
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

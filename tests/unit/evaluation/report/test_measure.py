@@ -1,0 +1,176 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from unmask.core.errors import PredictionsError
+from unmask.evaluation.predictions import empty_unscored
+from unmask.evaluation.report.measure import Protocol, fix_threshold, measure
+
+PROTOCOL = Protocol(num_resamples=50)
+
+
+def split(
+    dataset: str,
+    name: str,
+    *,
+    groups: int = 6,
+    shift: float = 0.3,
+    labels: tuple[int, ...] = (0, 1),
+) -> pd.DataFrame:
+    """Return one real and one fake video per group, two clips each."""
+    generator = np.random.default_rng([groups, len(dataset), len(name)])
+    rows = [
+        {
+            "dataset": dataset,
+            "video_id": f"{dataset}/{label}/{name}{group}",
+            "track_id": 0,
+            "clip_index": clip,
+            "label": label,
+            "method": "swap" if label else "youtube",
+            "group": f"{dataset}/{name}{group}",
+            "split": name,
+            "score": float(np.clip(0.4 + shift * label + generator.normal(0, 0.15), 0, 1)),
+            "num_frames": 8,
+            "example_crop": "",
+        }
+        for group in range(groups)
+        for label in labels
+        for clip in range(2)
+    ]
+    return pd.DataFrame(rows)
+
+
+def unscored(dataset: str, name: str, label: int = 0) -> pd.DataFrame:
+    return pd.DataFrame(
+        [[dataset, f"{dataset}/x", label, "m", "g", name, "no_face"]],
+        columns=["dataset", "video_id", "label", "method", "group", "split", "reason"],
+    )
+
+
+def measured(
+    *parts: pd.DataFrame, missing: pd.DataFrame | None = None, protocol: Protocol = PROTOCOL
+) -> dict[str, Any]:
+    return measure(
+        pd.concat(parts, ignore_index=True),
+        empty_unscored() if missing is None else missing,
+        source_dataset="home",
+        threshold_split="val",
+        protocol=protocol,
+    )
+
+
+def test_the_threshold_is_fixed_on_validation_and_carried_to_the_tests() -> None:
+    val = split("home", "val")
+    metrics = measured(val, split("home", "test"), split("away", "test"))
+    videos = val.groupby("video_id", as_index=False).agg(
+        {"dataset": "first", "split": "first", "label": "first", "score": "mean"}
+    )
+    value = fix_threshold(videos, "home", "val")["value"]
+    assert metrics["threshold"]["value"] == value
+    for dataset in ("home", "away"):
+        assert metrics["datasets"][dataset]["test"]["video"]["at_threshold"]["threshold"] == value
+
+
+def test_test_scores_do_not_move_the_threshold() -> None:
+    val = split("home", "val")
+    easy, hard = (measured(val, split("home", "test", shift=shift)) for shift in (0.6, 0.0))
+    assert easy["threshold"] == hard["threshold"]
+
+
+def test_a_threshold_from_the_test_set_is_refused() -> None:
+    with pytest.raises(ValueError, match="must not be 'test'"):
+        measure(
+            split("home", "test"),
+            empty_unscored(),
+            source_dataset="home",
+            threshold_split="test",
+            protocol=PROTOCOL,
+        )
+
+
+def test_without_validation_there_is_no_threshold_but_a_reason() -> None:
+    metrics = measured(split("home", "test"))
+    assert metrics["threshold"]["value"] is None
+    assert metrics["threshold"]["reason"] == "it has no predictions"
+    assert metrics["datasets"]["home"]["test"]["video"]["at_threshold"] is None
+
+
+def test_a_split_of_one_class_is_refused_by_name() -> None:
+    with pytest.raises(PredictionsError, match="6 fake ones, but the report of away, split 'test'"):
+        measured(split("home", "test"), split("away", "test", labels=(1,)).iloc[::2])
+
+
+def test_no_predictions_at_all_are_refused() -> None:
+    with pytest.raises(PredictionsError, match="no rows"):
+        measured(split("home", "test").iloc[:0])
+
+
+def test_clips_and_videos_are_counted_apart() -> None:
+    block = measured(split("home", "test"))["datasets"]["home"]["test"]
+    assert (block["clip"]["count"], block["video"]["count"]) == (24, 12)
+    assert block["clip"]["frames_per_clip"] == [8, 8]
+    assert block["video"]["num_groups"] == 6
+
+
+def test_every_interval_holds_its_value() -> None:
+    video = measured(split("home", "test", groups=20))["datasets"]["home"]["test"]["video"]
+    for estimate in (video["auc"], video["equal_error_rate"], video["at_half"]["accuracy"]):
+        assert estimate["low"] <= estimate["value"] <= estimate["high"]
+
+
+def test_row_order_does_not_change_the_metrics() -> None:
+    table = pd.concat([split("home", "val"), split("away", "test")], ignore_index=True)
+    assert measured(table) == measured(table.sample(frac=1, random_state=3))
+
+
+def test_one_group_has_values_but_no_interval() -> None:
+    video = measured(split("home", "test", groups=1))["datasets"]["home"]["test"]["video"]
+    assert video["auc"]["low"] is None
+
+
+def test_excluded_videos_are_counted_beside_the_numbers() -> None:
+    block = measured(split("home", "test"), missing=unscored("home", "test"))["datasets"]["home"]
+    assert block["test"]["video"]["count"] == 12
+    assert block["test"]["unscored"] == {
+        "count": 1,
+        "num_real": 1,
+        "num_fake": 0,
+        "reasons": {"no_face": 1},
+    }
+
+
+def test_guessed_videos_enter_the_numbers_of_videos_only() -> None:
+    block = measured(
+        split("home", "test"),
+        missing=unscored("home", "test"),
+        protocol=Protocol(num_resamples=50, unscored="0.5"),
+    )["datasets"]["home"]["test"]
+    assert (block["clip"]["count"], block["video"]["count"]) == (24, 13)
+
+
+def test_a_split_without_any_score_is_listed() -> None:
+    metrics = measured(split("home", "test"), missing=unscored("away", "test"))
+    assert [(part["dataset"], part["count"]) for part in metrics["not_measured"]] == [("away", 1)]
+
+
+def test_groups_in_two_splits_are_counted() -> None:
+    shared = split("home", "test").assign(
+        group=lambda rows: rows["group"].str.replace("test", "val")
+    )
+    assert measured(split("home", "val"), shared)["groups_shared_between_splits"] == {"home": 6}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"how": "median"}, "'median'"),
+        ({"unscored": "drop"}, "'drop'"),
+        ({"num_resamples": 0}, "got 0"),
+        ({"level": 2.0}, r"got 2\.0"),
+    ],
+)
+def test_a_bad_protocol_is_named(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Protocol(**arguments)

@@ -1,0 +1,192 @@
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from unmask.core.errors import DataError, PredictionsError
+from unmask.core.files import write_json
+from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
+from unmask.pipelines.report import report, report_runs
+
+FEW = 40  # resamples
+
+
+def clips(dataset: str, split: str, groups: int, gap: float) -> list[dict[str, Any]]:
+    generator = np.random.default_rng([groups, len(split)])
+    return [
+        {
+            "dataset": dataset,
+            "video_id": f"{dataset}/{method}/{split}{group}",
+            "track_id": 0,
+            "clip_index": clip,
+            "label": int(method != "youtube"),
+            "method": method,
+            "group": f"{dataset}/{split}{group}",
+            "split": split,
+            "score": float(
+                np.clip(0.5 + gap * (method != "youtube") + generator.normal(0, 0.2), 0, 1)
+            ),
+            "num_frames": 4,
+            "example_crop": f"crops/{dataset}_{split}{group}.png",
+        }
+        for group in range(groups)
+        for method in ("youtube", "swap", "edit")
+        for clip in range(2)
+    ]
+
+
+def make_run(run_dir: Path, *, name: str = "demo", source: str = "home") -> Path:
+    run_dir.mkdir(parents=True)
+    predictions = pd.DataFrame(
+        clips("home", "val", 5, 0.3) + clips("home", "test", 6, 0.3) + clips("away", "test", 7, 0.1)
+    )
+    write_predictions(run_dir / "predictions.parquet", predictions)
+    write_unscored(run_dir / "unscored.parquet", empty_unscored())
+    store_dir = run_dir.parent / "store"
+    (store_dir / "crops").mkdir(parents=True, exist_ok=True)
+    for path in predictions["example_crop"].unique():
+        Image.new("RGB", (16, 16), "tan").save(store_dir / path)
+    write_json(
+        run_dir / "run.json",
+        {
+            "name": name,
+            "source_dataset": source,
+            "stores": {"home": str(store_dir), "away": str(store_dir)},
+            "num_parameters": 5583000,
+            "git": {"commit": "c0ffee", "dirty": True},
+        },
+    )
+    (run_dir / "metrics.csv").write_text(
+        "epoch,step,train/loss,val/loss,val/video_auc\n0,1,0.7,,\n0,2,,0.6,0.7\n1,3,0.5,,\n1,4,,0.5,0.8\n"
+    )
+    return run_dir
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "run")
+
+
+class Links(HTMLParser):
+    """Collects every address that a browser would fetch, and every open tag."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("img", "meta", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_a_report_tells_in_domain_and_cross_with_intervals(run_dir: Path) -> None:
+    summary = report(run_dir, num_resamples=FEW)
+    away = summary.metrics["datasets"]["away"]["test"]
+    assert away["role"] == "cross_dataset"
+    interval = f"[{away['video']['auc']['low']:.3f}, {away['video']['auc']['high']:.3f}]"
+    for text in (summary.html.read_text(), summary.markdown.read_text()):
+        assert interval in text
+        assert "which it has never seen" in text
+
+
+def test_the_page_needs_no_other_file_and_closes_its_tags(run_dir: Path) -> None:
+    page = Links()
+    page.feed(report(run_dir, num_resamples=FEW).html.read_text())
+    assert page.addresses
+    assert all(address.startswith("data:") for address in page.addresses)
+    assert page.open == []
+
+
+def test_the_page_shows_curves_charts_and_faces(run_dir: Path) -> None:
+    text = report(run_dir, num_resamples=FEW).html.read_text()
+    charts = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", text)
+    assert len(charts) == 1 + 2 + 2  # ROC, scores of two test sets, loss and validation
+    assert all(b"<svg" in base64.b64decode(chart) for chart in charts)
+    assert text.count("data:image/jpeg;base64,") == 6 + 8 + 7 + 8
+    assert "example pictures are missing" not in text
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, two = (report(make_run(tmp_path / name / "run"), num_resamples=FEW) for name in ("a", "b"))
+    for name in ("metrics.json", "report.md", "report.html"):
+        assert (one.html.parent / name).read_bytes() == (two.html.parent / name).read_bytes()
+
+
+def test_metrics_json_is_strict_json_without_paths(run_dir: Path) -> None:
+    summary = report(run_dir, num_resamples=FEW)
+    text = (run_dir / "metrics.json").read_text()
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    assert json.loads(text, parse_constant=refuse) == json.loads(json.dumps(summary.metrics))
+    assert str(run_dir.parent) not in text
+
+
+def test_missing_crops_and_curves_are_told_and_do_not_stop_the_report(run_dir: Path) -> None:
+    for path in (run_dir.parent / "store" / "crops").iterdir():
+        path.unlink()
+    (run_dir / "metrics.csv").unlink()
+    text = report(run_dir, num_resamples=FEW).html.read_text()
+    assert "away, test: 15 of 15 example pictures are missing" in text
+    assert "There are no training curves" in text
+
+
+def test_a_run_without_validation_is_reported_at_one_half_only(run_dir: Path) -> None:
+    write_predictions(run_dir / "predictions.parquet", pd.DataFrame(clips("home", "test", 6, 0.3)))
+    summary = report(run_dir, num_resamples=FEW)
+    assert summary.metrics["threshold"]["value"] is None
+    assert "decisions are shown at 0.5 only" in summary.html.read_text()
+
+
+def test_a_run_name_cannot_inject_markup(tmp_path: Path) -> None:
+    summary = report(make_run(tmp_path / "run", name="<script>x</script>"), num_resamples=FEW)
+    assert "<script>" not in summary.html.read_text()
+
+
+@pytest.mark.parametrize("name", ["run.json", "predictions.parquet", "unscored.parquet"])
+def test_a_missing_file_is_named_with_the_command_that_makes_it(run_dir: Path, name: str) -> None:
+    (run_dir / name).unlink()
+    with pytest.raises(DataError, match=rf"no {re.escape(name)} in .*`unmask evaluate run="):
+        report(run_dir)
+
+
+def test_one_class_only_is_refused_and_leaves_no_report(run_dir: Path) -> None:
+    fakes = [row for row in clips("home", "test", 6, 0.3) if row["label"] == 1]
+    write_predictions(run_dir / "predictions.parquet", pd.DataFrame(fakes))
+    with pytest.raises(PredictionsError, match="0 real and 24 fake ones"):
+        report(run_dir)
+    assert not (run_dir / "report.html").exists()
+
+
+def test_several_runs_stand_in_one_table_of_source_by_target(tmp_path: Path) -> None:
+    runs = [
+        make_run(tmp_path / "a" / "run", name="a"),
+        make_run(tmp_path / "b" / "run", name="b", source="away"),
+    ]
+    summary = report_runs(runs, out_dir=tmp_path / "report", num_resamples=FEW)
+    text = summary.markdown.read_text()
+    assert "| run | trained on | away | home |" in text
+    rows = [line for line in text.splitlines() if line.startswith("| [")]
+    assert [row.count("**") for row in rows] == [2, 2]
+    link = re.search(r"\]\((.*?)\)", rows[0])
+    assert link is not None
+    assert (summary.markdown.parent / link[1]).resolve() == summary.reports[1].html.resolve()
+    assert "<strong>" in summary.html.read_text()
+
+
+def test_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No run to report"):
+        report_runs([], out_dir=tmp_path)
