@@ -1,0 +1,140 @@
+"""From one file to its face crops: a function of plain data that runs anywhere."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.core.errors import VideoError
+from unmask.faces.crop import SquareCropper, box_in_crop
+from unmask.faces.detect import MTCNNDetector
+from unmask.faces.face import Face, FaceDetector
+from unmask.faces.track import IoUTracker
+from unmask.faces.verify import MTCNNVerifier
+from unmask.video.reader import Frame, FrameReader, ImageReader, PyAVReader
+from unmask.video.sampling import SamplingPolicy, UniformSampling
+
+# Frames held at once; a frame of 4K takes 25 MB.
+FRAMES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, eq=False)
+class FaceCrop:
+    """One verified face in one frame, cut out.
+
+    Args:
+        track_id: 0 is the track with the largest summed face area.
+        frame_index: Index of the frame in presentation order.
+        pts_seconds: When the frame is shown.
+        face: Box and landmarks in pixels of the upright frame, and the detector's probability.
+        verifier_prob: Probability of a face in its place in the crop.
+        crop_box: The square that was cut, xyxy, in pixels of the upright frame.
+        image: RGB, ``(crop_size, crop_size, 3)``, uint8.
+    """
+
+    track_id: int
+    frame_index: int
+    pts_seconds: float
+    face: Face
+    verifier_prob: float
+    crop_box: tuple[int, int, int, int]
+    image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FaceExtractor:
+    """Sample, read, detect, crop, verify and link.
+
+    Args:
+        reader: Reads videos.
+        sampling: Chooses the frames of a video.
+        detector: Finds faces in frames.
+        cropper: Cuts them out of the full frame.
+        verifier: Looks at each crop again; None keeps every face, with a probability of 1.
+        tracker: Links faces into tracks.
+        max_tracks: Keep so many tracks, the largest first; None keeps all.
+        image_reader: Reads still images.
+    """
+
+    reader: FrameReader = field(default_factory=PyAVReader)
+    sampling: SamplingPolicy = field(default_factory=UniformSampling)
+    detector: FaceDetector = field(default_factory=MTCNNDetector)
+    cropper: SquareCropper = field(default_factory=SquareCropper)
+    verifier: MTCNNVerifier | None = field(default_factory=MTCNNVerifier)
+    tracker: IoUTracker = field(default_factory=IoUTracker)
+    max_tracks: int | None = None
+    image_reader: FrameReader = field(default_factory=ImageReader)
+
+    def __post_init__(self) -> None:
+        if self.max_tracks is not None and self.max_tracks < 1:
+            raise ValueError(f"max_tracks must be at least 1 or null, got {self.max_tracks}.")
+
+    def extract(self, path: Path, kind: str) -> list[FaceCrop]:
+        """Cut the faces out of one video or image.
+
+        Args:
+            path: The file.
+            kind: ``"video"`` or ``"image"``.
+
+        Returns:
+            Its crops in order of time, at least one.
+
+        Raises:
+            ValueError: If ``kind`` is neither.
+            VideoError: If the file cannot be read, or with the reason ``no_face`` or
+                ``no_verified_face`` if no face is found or none is found again in its crop.
+        """
+        if kind not in ("video", "image"):
+            raise ValueError(f"kind must be 'video' or 'image', got {kind!r}.")
+        reader = self.reader if kind == "video" else self.image_reader
+        timeline = reader.timeline(path)
+        indices = self.sampling(timeline.pts, timeline.time_base)
+        frames = reader.read(path, timeline, indices)
+        num_detected, crops = 0, []
+        while batch := list(islice(frames, FRAMES_AT_ONCE)):
+            detected = list(self._crops_of(batch))
+            num_detected += len(detected)
+            crops += self._verified(detected)
+        if not crops:
+            reason = "no_verified_face" if num_detected else "no_face"
+            raise VideoError(
+                f"{path} shows no face that can be used: {num_detected} found in {len(indices)} "
+                f"frame(s), {len(crops)} confirmed in the crop.",
+                reason=reason,
+            )
+        return self._linked(crops)
+
+    def _crops_of(self, frames: Sequence[Frame]) -> Iterator[FaceCrop]:
+        """Detect and cut; the track and the verifier's probability are filled in later."""
+        faces_of_frames = self.detector([frame.image for frame in frames])
+        for frame, faces in zip(frames, faces_of_frames, strict=True):
+            for face in faces:
+                image, square = self.cropper(frame.image, face)
+                yield FaceCrop(0, frame.index, frame.pts_seconds, face, 1.0, square, image)
+
+    def _verified(self, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
+        if self.verifier is None:
+            return list(crops)
+        size = self.cropper.crop_size
+        expected = [box_in_crop(crop.face.box, crop.crop_box, crop_size=size) for crop in crops]
+        probs = self.verifier([crop.image for crop in crops], expected)
+        return [
+            replace(crop, verifier_prob=prob)
+            for crop, prob in zip(crops, probs, strict=True)
+            if prob >= self.verifier.min_prob
+        ]
+
+    def _linked(self, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
+        by_frame: dict[int, list[FaceCrop]] = {}
+        for crop in crops:
+            by_frame.setdefault(crop.frame_index, []).append(crop)
+        boxes = [np.stack([crop.face.box for crop in group]) for group in by_frame.values()]
+        return [
+            replace(crop, track_id=track)
+            for group, tracks in zip(by_frame.values(), self.tracker(boxes), strict=True)
+            for crop, track in zip(group, tracks, strict=True)
+            if self.max_tracks is None or track < self.max_tracks
+        ]
