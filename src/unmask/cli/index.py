@@ -1,0 +1,16 @@
+"""`unmask index`."""
+
+from unmask.cli.objects import make_dataset
+from unmask.cli.run import Call, console, run_verb
+from unmask.pipelines.datasets import index_dataset
+from unmask.pipelines.index import summary_table
+
+
+def index(arguments: list[str]) -> None:
+    """Index a data set's folder."""
+    run_verb("index", _index, arguments)
+
+
+def _index(call: Call) -> None:
+    summary = index_dataset(make_dataset(call.config.data), call.config.paths.data_dir)
+    console.print(summary_table(summary))

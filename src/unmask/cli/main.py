@@ -1,0 +1,53 @@
+"""`unmask VERB [key=value ...]`."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from rich.table import Table
+
+from unmask import __version__
+from unmask.cli.run import EXIT_BAD_INPUT, console, fail
+from unmask.core.errors import ConfigError, did_you_mean
+
+# Verb -> what it does; each lives in the module of its name with a function of its name.
+VERBS = {
+    "index": "a data set's folder -> videos.parquet",
+    "prepare": "videos and images -> face crops",
+    "train": "face crops -> a detector, measured and reported",
+    "evaluate": "a trained run -> predictions on its own and other data sets",
+    "report": "predictions -> metrics.json, report.html, report.md",
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the verb that the command line names.
+
+    Args:
+        arguments: Words behind ``unmask``; None takes those of the process.
+    """
+    verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if verb in ("--help", "-h", "help"):
+        _print_help()
+        return
+    if verb == "--version":
+        console.print(f"unmask {__version__}")
+        return
+    if verb not in VERBS:
+        fail(ConfigError(f"There is no verb '{verb}'" + did_you_mean(verb, VERBS)))
+    run: Callable[[list[str]], None] = getattr(import_module(f"unmask.cli.{verb}"), verb)
+    run(rest)
+
+
+def _print_help() -> None:
+    table = Table(box=None, show_header=False)
+    for verb, purpose in VERBS.items():
+        table.add_row(f"unmask {verb}", purpose)
+    console.print("unmask: train, compare and honestly measure detectors of manipulated faces\n")
+    console.print(table)
+    console.print("\n`unmask VERB --help` lists a verb's groups and keys.", highlight=False)
+    console.print(f"Bad input exits with code {EXIT_BAD_INPUT}.", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""`unmask report`: from predictions to metrics and pages."""
+
+from glob import glob
+from pathlib import Path
+
+from unmask.cli.run import Call, console, run_verb
+from unmask.config.schema import EvalConfig, ReportConfig
+from unmask.core.errors import DataError
+from unmask.evaluation.report.wording import headline
+from unmask.pipelines.report import ReportSummary, report_runs
+from unmask.pipelines.report import report as report_run
+
+
+def report(arguments: list[str]) -> None:
+    """Report on one or more runs."""
+    run_verb("report", _report, arguments)
+
+
+def _report(call: Call) -> None:
+    config: ReportConfig = call.config
+    found = (Path(path) for path in sorted(glob(config.runs)))  # noqa: PTH207 - may be absolute
+    runs = [path for path in found if (path / "run.json").is_file()]
+    if not runs:
+        raise DataError(
+            f"No finished training run matches runs='{config.runs}'; "
+            "a run is a folder that `unmask train` wrote, with run.json in it."
+        )
+    write_reports(runs, config.eval, seed=config.seed, overview_dir=call.run_dir)
+
+
+def write_reports(runs: list[Path], plan: EvalConfig, *, seed: int, overview_dir: Path) -> None:
+    """Write the report of each run, and of several a table of all, and say where they are.
+
+    Args:
+        runs: Folders of runs with predictions.
+        plan: How videos are scored and intervals drawn.
+        seed: Of the bootstrap.
+        overview_dir: Where the table of several runs goes.
+    """
+    if len(runs) == 1:
+        _say(
+            report_run(
+                runs[0],
+                num_resamples=plan.num_resamples,
+                how=plan.video_score,
+                unscored=plan.unscored,
+                seed=seed,
+            )
+        )
+        return
+    overview = report_runs(
+        runs,
+        out_dir=overview_dir,
+        num_resamples=plan.num_resamples,
+        how=plan.video_score,
+        unscored=plan.unscored,
+        seed=seed,
+    )
+    for summary in overview.reports:
+        _say(summary)
+    console.print(f"Overview: {overview.html}", soft_wrap=True)
+
+
+def _say(summary: ReportSummary) -> None:
+    for sentence in headline(summary.metrics):
+        console.print(sentence, highlight=False, soft_wrap=True)
+    console.print(f"Report: {summary.html}", soft_wrap=True)

@@ -1,0 +1,138 @@
+"""The fields that our own code reads, with their types and limits."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
+
+
+def _require_settings(node: object) -> object:
+    if isinstance(node, dict) and "settings" not in node:
+        raise ValueError("must hold `settings`, which say what is made")
+    return node
+
+
+def _require_target(node: object) -> object:
+    if not isinstance(node, dict) or "_target_" not in node:
+        raise ValueError("must be a node with `_target_`")
+    return node
+
+
+Target = Annotated[dict[str, Any], BeforeValidator(_require_target)]
+Targets = dict[str, Target]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """One data set: what lies where, how it is split, how its training clips are augmented."""
+
+    name: str
+    root: Path
+    source: Target
+    split: Target
+    make: Annotated[Target | None, BeforeValidator(_require_settings)] = None
+    augmentation: Target | None = None
+
+
+class PrepareConfig(_Section):
+    """How faces are found and cut."""
+
+    reader: Target
+    sampling: Target
+    detector: Target
+    verifier: Target
+    tracker: Target
+    cropper: Target
+    max_tracks: PositiveInt | None
+    image_format: Literal["jpeg", "png"]
+    num_workers: PositiveInt
+    time_limit_seconds: PositiveFloat
+    retry_failures: bool = False
+
+
+class LoaderConfig(_Section):
+    """How clips reach the network."""
+
+    batch_size: PositiveInt
+    num_workers: int = Field(ge=0)
+
+
+class EvalConfig(_Section):
+    """What a trained detector is measured on, and how."""
+
+    datasets: dict[str, DataConfig]
+    video_score: Literal["mean", "max"]
+    unscored: Literal["exclude", "0.5"]
+    num_resamples: PositiveInt
+
+
+class PathsConfig(_Section):
+    """Where data and results go; relative to the working directory."""
+
+    data_dir: Path
+    outputs_dir: Path
+
+
+class IndexConfig(_Section):
+    """`unmask index`."""
+
+    data: DataConfig
+    paths: PathsConfig
+
+
+class PrepareVerbConfig(IndexConfig):
+    """`unmask prepare`."""
+
+    prepare: PrepareConfig
+
+
+class TrainConfig(PrepareVerbConfig):
+    """`unmask train`."""
+
+    seed: int = Field(ge=0, lt=2**32)
+    resume: Path | None
+    test: bool
+    allow_leak: bool
+    model: Target
+    clips: Target
+    loader: LoaderConfig
+    loss: Target
+    optimizer: Target
+    scheduler: Target | None = None
+    trainer: Target
+    callbacks: Targets = {}
+    logger: Targets = {}
+    eval: EvalConfig
+
+
+class EvaluateConfig(_Section):
+    """`unmask evaluate`."""
+
+    run: Path
+    checkpoint: Path | None
+    seed: int = Field(ge=0, lt=2**32)
+    loader: LoaderConfig
+    trainer: Target
+    eval: EvalConfig
+    paths: PathsConfig
+
+
+class ReportConfig(_Section):
+    """`unmask report`."""
+
+    runs: str
+    seed: int = Field(ge=0, lt=2**32)
+    eval: EvalConfig
+    paths: PathsConfig
+
+
+VERBS: dict[str, type[_Section]] = {
+    "index": IndexConfig,
+    "prepare": PrepareVerbConfig,
+    "train": TrainConfig,
+    "evaluate": EvaluateConfig,
+    "report": ReportConfig,
+}

@@ -1,0 +1,238 @@
+"""Answer every mistake of a command line at once, before anything is built."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from unmask.config.location import conf_dir
+from unmask.config.schema import VERBS, _Section
+from unmask.config.targets import (
+    HYDRA_KEYS,
+    describe,
+    locate,
+    signature_parameters,
+    target_problems,
+)
+from unmask.core.errors import ConfigError, did_you_mean
+
+
+def check_command_line(verb: str, arguments: list[str], *, config_dir: str | None = None) -> None:
+    """Check the overrides of a verb, then the configuration that they compose to.
+
+    Args:
+        verb: ``"train"``, ``"evaluate"``, …
+        arguments: Hydra overrides, e.g. ``["model=effb0_lstm", "seed=1,2"]``. Of a sweep the first
+            choice of each key is composed and every choice is looked up.
+        config_dir: A further folder of configuration files.
+
+    Raises:
+        ConfigError: With all problems, a line each.
+    """
+    search = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        problems, values, choices = _sort_overrides(arguments)
+        try:
+            base = compose(
+                verb, overrides=search + [_first_choice(override) for override in choices]
+            )
+        except HydraException as error:
+            raise _all([*problems, _first_line(error)]) from error
+        known = []
+        for override in values:
+            problem = _key_problem(override, base)
+            if problem:
+                problems.append(problem)
+            else:
+                known.append(_first_choice(override))
+        try:
+            overrides = [_first_choice(override) for override in choices] + known
+            config = compose(verb, overrides=search + overrides)
+            problems += config_problems(verb, config)
+        except (HydraException, OmegaConfBaseException) as error:
+            problems.append(_first_line(error))
+    if problems:
+        raise _all(problems)
+
+
+def typed(verb: str, config: DictConfig) -> Any:  # noqa: ANN401 - one of five sections
+    """Turn a composed configuration into the verb's typed section.
+
+    Args:
+        verb: Whose schema to apply.
+        config: What Hydra composed.
+
+    Raises:
+        ConfigError: With all problems, a line each.
+    """
+    problems = config_problems(verb, config)
+    if problems:
+        raise _all(problems)
+    return VERBS[verb].model_validate(OmegaConf.to_container(config, resolve=True))
+
+
+def config_problems(verb: str, config: DictConfig) -> list[str]:
+    """List what is wrong with a composed configuration: missing, unknown or ill-typed values."""
+    try:
+        content = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        return [_first_line(error)]
+    unset = _unset(content)
+    problems = [f"`{path}` is not set; add {path}=<value>." for path in unset]
+    problems += _schema_problems(VERBS[verb], content, unset)
+    problems += [
+        problem
+        for problem in target_problems(content, "")
+        if not any(f"`{u}`" in problem for u in unset)
+    ]
+    return problems
+
+
+def _sort_overrides(arguments: list[str]) -> tuple[list[str], list[Override], list[Override]]:
+    """Split overrides into problems, values and choices of a group that exist."""
+    problems: list[str] = []
+    values: list[Override] = []
+    choices: list[Override] = []
+    parser = OverridesParser.create()
+    for argument in arguments:
+        try:
+            override = parser.parse_override(argument)
+        except HydraException as error:
+            problems.append(f"`{argument}` is not of the form key=value ({_first_line(error)}).")
+            continue
+        options = _options(override.key_or_group)
+        if override.key_or_group.startswith("hydra"):
+            continue  # Hydra checks its own keys
+        if not options:
+            values.append(override)
+            continue
+        if override.value() is None and not override.is_delete():
+            group = override.key_or_group
+            problems.append(f"`{argument}`: leave a group out with ~{group}, not with null.")
+            continue
+        wrong = [choice for choice in _choices(override) if choice not in options]
+        problems += [
+            f"`{override.key_or_group}={choice}`: conf/{override.key_or_group} has no '{choice}'"
+            + did_you_mean(choice, options)
+            for choice in wrong
+        ]
+        if not wrong:
+            choices.append(override)
+    return problems, values, choices
+
+
+def _options(group: str) -> list[str]:
+    loader = GlobalHydra.instance().config_loader()
+    assert isinstance(loader, ConfigLoaderImpl)
+    return list(loader.get_group_options(group))
+
+
+def group_names() -> list[str]:
+    """Return the groups of configuration files, e.g. ``model`` and ``model/head``."""
+    root = conf_dir()
+    folders = (path for path in root.rglob("*") if path.is_dir())
+    return sorted(folder.relative_to(root).as_posix() for folder in folders)
+
+
+def _choices(override: Override) -> list[str]:
+    value = override.value()
+    if override.is_sweep_override():
+        items: list[Any] = list(override.sweep_string_iterator())
+    else:
+        items = value if isinstance(value, list) else [value]
+    return [str(item) for item in items if item is not None]
+
+
+def _first_choice(override: Override) -> str:
+    if not override.is_sweep_override():
+        return override.input_line or ""
+    prefix = "+" if override.is_add() else ""
+    return f"{prefix}{override.key_or_group}={next(iter(override.sweep_string_iterator()))}"
+
+
+def _key_problem(override: Override, base: DictConfig) -> str | None:
+    """Return what is wrong with a value override's key, if anything."""
+    if override.is_add() or override.is_force_add():
+        return None
+    node: Any = OmegaConf.to_container(base, resolve=False)
+    *parents, last = override.key_or_group.split(".")
+    walked: list[str] = []
+    for part in [*parents, last]:
+        if not isinstance(node, dict) or part not in node:
+            return _unknown_key(override, node, walked, part)
+        node = node[part]
+        walked.append(part)
+    return None
+
+
+def _unknown_key(override: Override, node: Any, walked: list[str], part: str) -> str:  # noqa: ANN401 - any part of a configuration
+    place = ".".join(walked)
+    key = override.key_or_group
+    keys = set(node) - HYDRA_KEYS if isinstance(node, dict) else set()
+    if isinstance(node, dict) and "_target_" in node:
+        target, _ = locate(str(node["_target_"]))
+        parameters = set(signature_parameters(target) or {}) if target else set()
+        name = str(node["_target_"]).rpartition(".")[2]
+        if part in parameters:
+            return f"`{key}` is not in the configuration, but {name} takes it: write +{key}=..."
+        return f"`{key}`: {name} takes no argument '{part}'" + did_you_mean(part, parameters | keys)
+    if not walked:
+        return f"`{key}`: there is no key or group '{part}'" + did_you_mean(
+            part, keys | set(group_names())
+        )
+    return f"`{key}`: '{place}' has no '{part}'" + did_you_mean(part, keys)
+
+
+def _schema_problems(schema: type[_Section], content: Any, unset: list[str]) -> list[str]:  # noqa: ANN401 - a resolved configuration
+    try:
+        schema.model_validate(content)
+    except ValidationError as error:
+        return [
+            sentence
+            for item in error.errors()
+            if (sentence := _schema_sentence(schema, item, unset)) is not None
+        ]
+    return []
+
+
+def _schema_sentence(schema: type[_Section], item: Any, unset: list[str]) -> str | None:  # noqa: ANN401 - pydantic's error dictionary
+    path = ".".join(str(part) for part in item["loc"])
+    if path in unset:
+        return None
+    if item["type"] == "extra_forbidden":
+        known = schema.model_fields if len(item["loc"]) == 1 else []
+        return f"`{path}` is not a field that unmask reads" + did_you_mean(
+            str(item["loc"][-1]), known
+        )
+    if item["type"] == "missing":
+        return f"`{path}` is missing from the configuration."
+    return f"`{path}={item['input']}`: {describe(item, item['input'])}"
+
+
+def _unset(content: Any, path: str = "") -> list[str]:  # noqa: ANN401 - a resolved configuration
+    if content == "???":
+        return [path]
+    if isinstance(content, dict):
+        pairs = [(f"{path}.{key}" if path else str(key), value) for key, value in content.items()]
+        return [unset for place, value in pairs for unset in _unset(value, place)]
+    return []
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _all(problems: list[str]) -> ConfigError:
+    unique = list(dict.fromkeys(problems))
+    if len(unique) == 1:
+        return ConfigError(unique[0])
+    lines = "".join(f"\n  - {problem}" for problem in unique)
+    return ConfigError(f"The configuration has {len(unique)} problems:{lines}")

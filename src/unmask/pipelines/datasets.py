@@ -1,0 +1,108 @@
+"""From a named data set to a store of face crops, doing only what was not done before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from unmask.core.files import sha256_of_json
+from unmask.data.manifest import read_table
+from unmask.data.sources.source import Source
+from unmask.data.splits import SplitRule
+from unmask.data.store import FaceStore
+from unmask.faces.extract import FaceExtractor
+from unmask.pipelines.index import IndexSummary, index
+from unmask.pipelines.prepare import PrepareSummary, prepare
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set on disk and how to read it.
+
+    Attributes:
+        name: Names its folders and ids.
+        root: Where its videos lie.
+        source: Reads its layout.
+        split: Assigns the splits.
+        make: Makes the videos of embedded data under ``root``; None where a person provides them.
+        settings: Plain values that decide what index finds; they key the index's folder.
+    """
+
+    name: str
+    root: Path
+    source: Source
+    split: SplitRule
+    make: Callable[[Path], object] | None
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How faces are found, cut and kept.
+
+    Attributes:
+        extractor: Does one video.
+        image_format: Of the crops.
+        num_workers: Processes.
+        time_limit_seconds: Per video.
+        retry_failures: Try videos again that failed before.
+        settings: Plain values that decide what a crop looks like; they key the store's folder.
+    """
+
+    extractor: FaceExtractor
+    image_format: Literal["jpeg", "png"]
+    num_workers: int
+    time_limit_seconds: float
+    retry_failures: bool
+    settings: dict[str, Any]
+
+
+def index_folder(dataset: DataSet, data_dir: Path) -> Path:
+    """Return where a data set's index lies: its own folder per settings, so that none mix."""
+    return data_dir / "index" / f"{dataset.name}-{sha256_of_json(dataset.settings)[:8]}"
+
+
+def store_folder(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Path:
+    """Return where a data set's face crops lie: a folder per settings, so that none mix."""
+    key = sha256_of_json({"data": dataset.settings, "prepare": preparation.settings})[:8]
+    return data_dir / "faces" / f"{dataset.name}-{key}"
+
+
+def index_dataset(dataset: DataSet, data_dir: Path) -> IndexSummary:
+    """Make embedded data if there is any to make, and index the data set anew."""
+    if dataset.make is not None:
+        dataset.make(dataset.root)
+    return index(
+        dataset.source,
+        root=dataset.root,
+        split=dataset.split,
+        index_dir=index_folder(dataset, data_dir),
+    )
+
+
+def prepare_dataset(dataset: DataSet, preparation: Preparation, data_dir: Path) -> PrepareSummary:
+    """Index a data set and cut the faces of every video that was not done before."""
+    index_dataset(dataset, data_dir)
+    return prepare(
+        read_table(index_folder(dataset, data_dir) / "videos.parquet", "videos"),
+        root=dataset.root,
+        store_dir=store_folder(dataset, preparation, data_dir),
+        extractor=preparation.extractor,
+        image_format=preparation.image_format,
+        num_workers=preparation.num_workers,
+        time_limit_seconds=preparation.time_limit_seconds,
+        retry_failures=preparation.retry_failures,
+        settings=preparation.settings,
+    )
+
+
+def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> FaceStore:
+    """Open a data set's face crops, making them first where they are missing.
+
+    A finished store is opened as it is, even when the videos have gone; `unmask prepare` looks at
+    the videos again.
+    """
+    folder = store_folder(dataset, preparation, data_dir)
+    if not (folder / "faces.parquet").is_file():
+        prepare_dataset(dataset, preparation, data_dir)
+    return FaceStore.open(folder)

@@ -1,0 +1,145 @@
+"""Checkpoints: what they carry besides weights, and how to open one that somebody sent.
+
+A checkpoint is a file from somebody else: it is opened with ``weights_only=True``, so it cannot run
+code, and the network that it names must be one of ours.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unmask.config.build import build_untrained
+from unmask.core.errors import CheckpointError, ConfigError
+from unmask.core.reproducibility import package_versions
+from unmask.models.detector import Detector
+
+FORMAT = 1
+_WEIGHTS_PREFIX = "detector."
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a checkpoint's weights come from.
+
+    Attributes:
+        model: The resolved ``model`` node, enough to build the network again.
+        dataset: Name of the training data set.
+        manifest_hash: SHA-256 of its ``videos.parquet``.
+        seed: The run's seed.
+        leak_allowed: Whether splits that share videos or people were let through.
+    """
+
+    model: dict[str, Any]
+    dataset: str
+    manifest_hash: str
+    seed: int
+    leak_allowed: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, which ``weights_only=True`` can open, with the package versions."""
+        return {"format": FORMAT, "versions": package_versions(), **vars(self)}
+
+
+def load_detector(path: Path | str) -> Detector:
+    """Rebuild a trained detector from its checkpoint alone.
+
+    Args:
+        path: A ``.ckpt`` file of a training run.
+
+    Returns:
+        The detector on the CPU, in evaluation mode.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask, or names a
+            network outside ``unmask.models``.
+    """
+    path = Path(path)
+    checkpoint = read_checkpoint(path)
+    try:
+        detector = build_untrained(checkpoint["unmask"]["model"])
+    except ConfigError as error:
+        raise CheckpointError(f"{path} cannot be rebuilt. {error}") from error
+    if not isinstance(detector, Detector):
+        raise CheckpointError(f"{path} holds a {type(detector).__name__}, not a Detector.")
+    weights = {
+        name.removeprefix(_WEIGHTS_PREFIX): tensor
+        for name, tensor in checkpoint["state_dict"].items()
+        if name.startswith(_WEIGHTS_PREFIX)
+    }
+    try:
+        detector.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"The weights in {path} do not fit its own model: {error}") from error
+    return detector.eval()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Open a checkpoint without running any code in it.
+
+    Args:
+        path: A ``.ckpt`` file of a training run.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint at {path}.")
+    try:
+        checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        first_line = str(error).partition("\n")[0]
+        raise CheckpointError(f"{path} is not a readable checkpoint: {first_line}") from error
+    if not isinstance(checkpoint, dict) or not {"unmask", "state_dict"} <= set(checkpoint):
+        raise CheckpointError(
+            f"{path} is not a checkpoint of unmask: it does not say which model it holds."
+        )
+    if checkpoint["unmask"].get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has checkpoint format {checkpoint['unmask'].get('format')}, "
+            f"but this version reads {FORMAT}."
+        )
+    return checkpoint
+
+
+def check_resumable(path: Path, wanted: Provenance) -> None:
+    """Refuse to continue a run with another model, data or seed than it began with.
+
+    Args:
+        path: The checkpoint to continue from.
+        wanted: What the new run would train.
+
+    Raises:
+        CheckpointError: If they differ, naming each difference.
+    """
+    found = read_checkpoint(path)["unmask"]
+    differences = [
+        f"{name} ({_brief(found.get(name), other)} there, {_brief(other, found.get(name))} here)"
+        for name, other in vars(wanted).items()
+        if found.get(name) != other
+    ]
+    if differences:
+        raise CheckpointError(
+            f"{path} cannot be continued, because it was trained with another "
+            f"{', '.join(differences)}."
+        )
+
+
+def _brief(value: Any, other: Any) -> str:  # noqa: ANN401 - any part of a configuration
+    """Show of two nested values only the leaves in which this one differs."""
+    leaves, other_leaves = dict(_leaves(value)), dict(_leaves(other))
+    differing = {
+        name: leaf
+        for name, leaf in leaves.items()
+        if name not in other_leaves or other_leaves[name] != leaf
+    }
+    shown = [f"{name}={leaf}" if name else str(leaf) for name, leaf in differing.items()]
+    return ", ".join(shown[:3]) or "less"
+
+
+def _leaves(value: Any, name: str = "") -> list[tuple[str, Any]]:  # noqa: ANN401 - see _brief
+    if not isinstance(value, dict):
+        return [(name, value)]
+    nested = ((f"{name}.{key}" if name else str(key), child) for key, child in value.items())
+    return [leaf for place, child in nested for leaf in _leaves(child, place)]

@@ -1,0 +1,129 @@
+"""The Lightning module that fits a detector."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L  # noqa: N812 - the library's own convention
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from unmask.data.batch import ClipBatch
+from unmask.data.dataset import FaceClips
+from unmask.evaluation.aggregate import video_scores
+from unmask.evaluation.metrics import roc_auc
+from unmask.models.detector import Detector, fake_scores
+
+
+class ScoringTask(L.LightningModule):
+    """Score clips with a trained detector.
+
+    Args:
+        detector: The network.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def predict_step(self, batch: ClipBatch, batch_index: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002 - Lightning's signature
+        """Return the clips' rows and their scores, ``(batch,)`` each, on the CPU."""
+        return batch.rows.cpu(), fake_scores(self.detector(batch.frames, batch.is_frame)).cpu()
+
+
+class DetectionTask(L.LightningModule):
+    """Fit a detector on the training split and watch the validation split; never a test split.
+
+    Logs ``train/loss`` and ``val/loss`` (mean over clips) and ``val/video_auc`` (ROC AUC over
+    videos, a video's score being the mean over its clips).
+
+    Args:
+        detector: The network.
+        loss: Maps logits ``(batch, 2)`` and labels ``(batch,)`` to a scalar.
+        make_optimizer: Builds the optimiser from the trainable parameters.
+        make_scheduler: Builds the learning-rate schedule, stepped once per epoch; None keeps the
+            rate.
+        provenance: What a checkpoint must carry to be rebuilt and believed; see
+            :mod:`unmask.training.checkpoint`.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        loss: nn.Module,
+        make_optimizer: Callable[[list[nn.Parameter]], Optimizer],
+        make_scheduler: Callable[[Optimizer], LRScheduler] | None,
+        provenance: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.detector = detector
+        self.loss = loss
+        self.make_optimizer = make_optimizer
+        self.make_scheduler = make_scheduler
+        self.provenance = provenance
+        self._val_outputs: list[tuple[Tensor, Tensor]] = []
+
+    def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
+        """Return the loss of one batch."""
+        loss: Tensor = self.loss(self.detector(batch.frames, batch.is_frame), batch.labels)
+        self.log(
+            "train/loss", loss, on_step=False, on_epoch=True, prog_bar=True,
+            batch_size=len(batch.labels), sync_dist=True,
+        )  # fmt: skip
+        return loss
+
+    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:  # noqa: ARG002 - Lightning's signature
+        """Score one batch and keep the scores for the epoch's AUC."""
+        logits = self.detector(batch.frames, batch.is_frame)
+        self.log(
+            "val/loss", self.loss(logits, batch.labels), on_epoch=True, prog_bar=True,
+            batch_size=len(batch.labels), sync_dist=True,
+        )  # fmt: skip
+        self._val_outputs.append((batch.rows, fake_scores(logits)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the AUC over the validation videos."""
+        rows, scores = (torch.cat(column) for column in zip(*self._val_outputs, strict=True))
+        self._val_outputs.clear()
+        if self.trainer.world_size > 1:
+            rows, scores = (self._gathered(column) for column in (rows, scores))
+        # Lightning's distributed sampler repeats clips to even out the processes: each counts once.
+        unique_rows, first = np.unique(rows.cpu().numpy(), return_index=True)
+        table = (
+            self._val_clips().iloc[unique_rows].assign(score=scores.double().cpu().numpy()[first])
+        )
+        videos = video_scores(table)
+        auc = roc_auc(videos["label"].to_numpy(), videos["score"].to_numpy())
+        self.log("val/video_auc", auc, prog_bar=True, rank_zero_only=False, sync_dist=False)
+
+    def _gathered(self, column: Tensor) -> Tensor:
+        """Join what every process holds, ``(batch,)`` each."""
+        joined = self.all_gather(column)
+        assert isinstance(joined, Tensor)
+        return joined.flatten()
+
+    def _val_clips(self) -> Any:  # noqa: ANN401 - a pandas frame, whose stubs do not know assign's result
+        loader: Any = self.trainer.val_dataloaders
+        dataset = loader.dataset
+        if not isinstance(dataset, FaceClips):
+            raise TypeError(f"The validation data must be FaceClips, got {type(dataset).__name__}.")
+        return dataset.clips
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's union of six types
+        """Build the optimiser over what is trainable, and its schedule."""
+        trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        optimizer = self.make_optimizer(trainable)
+        if self.make_scheduler is None:
+            return optimizer
+        scheduler = self.make_scheduler(optimizer)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "epoch", "monitor": "val/loss"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the weights alone do not say."""
+        checkpoint["unmask"] = self.provenance

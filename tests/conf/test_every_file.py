@@ -1,0 +1,85 @@
+"""Every YAML under conf/ is a test case: it composes, and whatever it names can be called so."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from unmask.config.build import build, build_untrained
+from unmask.config.location import conf_dir
+from unmask.config.schema import VERBS
+from unmask.config.validate import config_problems
+from unmask.models.detector import Detector
+
+CONF = conf_dir()
+ROOTS = ["data.root=/somewhere"]
+
+
+def files_of(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def composed(verb: str, *overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(verb, overrides=list(overrides))
+
+
+def choice_cases() -> list[tuple[str, str]]:
+    """Return every file of every group that `train` composes."""
+    groups = sorted(
+        folder.relative_to(CONF).as_posix() for folder in CONF.rglob("*") if folder.is_dir()
+    )
+    skipped = ("hydra", "local")
+    return [(group, name) for group in groups if group not in skipped for name in files_of(group)]
+
+
+def problems_of(verb: str, *overrides: str) -> list[str]:
+    """Return what is wrong, apart from roots of data sets that only a person can know."""
+    problems = config_problems(verb, composed(verb, *overrides))
+    return [problem for problem in problems if not problem.endswith(".root=<value>.")]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_composes(verb: str) -> None:
+    given = {"evaluate": ["run=outputs/x"], "report": ["runs=outputs/*"]}.get(verb, [])
+    assert problems_of(verb, *given) == []
+
+
+@pytest.mark.parametrize(("group", "name"), choice_cases())
+def test_every_choice_composes_and_binds(group: str, name: str) -> None:
+    several = group in ("callbacks", "logger")
+    choice = f"{group}=[{name}]" if several else f"{group}={name}"
+    assert problems_of("train", choice) == []
+
+
+def test_every_file_is_a_case() -> None:
+    cases = {f"{group}/{name}.yaml" for group, name in choice_cases()}
+    verbs = {f"{verb}.yaml" for verb in VERBS}
+    present = {path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml")}
+    assert present - cases - verbs == {"hydra/default.yaml"}
+
+
+@pytest.mark.parametrize("name", files_of("model"))
+def test_every_model_builds_untrained_and_scores_two_clips(name: str) -> None:
+    config = OmegaConf.to_container(composed("train", f"model={name}").model, resolve=True)
+    assert isinstance(config, dict)
+    detector = build_untrained(config)
+    assert isinstance(detector, Detector)
+    size = detector.image_size
+    frames = torch.randint(0, 256, (2, 2, 3, size, size), dtype=torch.uint8)
+    with torch.inference_mode():
+        logits = detector.eval()(frames, torch.ones(2, 2, dtype=torch.bool))
+    assert logits.shape == (2, 2)
+    assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", [n for n in files_of("data") if not n.startswith("synthetic")])
+def test_every_data_set_builds_its_source_and_split(name: str, tmp_path: Path) -> None:
+    data = composed("index", f"data={name}", f"data.root={tmp_path}").data
+    for node in ("source", "split"):
+        content = OmegaConf.to_container(data[node], resolve=True)
+        assert isinstance(content, dict)
+        assert build(content) is not None
+    assert build(OmegaConf.to_container(data.source, resolve=True)).name == data.name  # type: ignore[arg-type]

@@ -1,0 +1,196 @@
+"""Training on a toy store, from the configuration's own objects."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from unmask.cli.objects import augmentation_of, make_recipe
+from unmask.config.build import build
+from unmask.config.location import conf_dir
+from unmask.config.schema import TrainConfig
+from unmask.config.validate import typed
+from unmask.core.errors import CheckpointError, DataError
+from unmask.data.store import FaceStore
+from unmask.pipelines.train import TrainSummary, build_seeded, train
+from unmask.training.checkpoint import Provenance, load_detector
+from unmask.training.datamodule import ClipDataModule
+
+SMALL = [
+    "data=folder", "data.root=.", "model=mobilenetv3_gru",
+    "model.backbone.name=mobilenetv3_small_050",
+    "model.backbone.image_size=32", "model.backbone.pretrained=false",
+    "model.head.hidden_size=8", "model.head.dropout=0.4",
+    "optimizer.lr=0.003", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false",
+    "trainer.max_epochs=3", "loader.batch_size=4", "loader.num_workers=0", "scheduler.step_size=1",
+    "callbacks=[checkpoint,early_stopping,learning_rate]", "logger=[csv]",
+]  # fmt: skip
+
+
+def config_of(*overrides: str) -> TrainConfig:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config: TrainConfig = typed("train", compose("train", overrides=[*SMALL, *overrides]))
+    return config
+
+
+def run(
+    store: FaceStore, run_dir: Path, *overrides: str, resume: Path | None = None
+) -> TrainSummary:
+    config = config_of(*overrides)
+    detector = build_seeded(lambda: build(config.model), config.seed)
+    data = ClipDataModule(
+        store,
+        layout=build(config.clips),
+        image_size=detector.image_size,
+        augmentation=augmentation_of(config.data),
+        batch_size=config.loader.batch_size,
+        num_workers=config.loader.num_workers,
+        seed=config.seed,
+        allow_leak=config.allow_leak,
+    )
+    provenance = Provenance(
+        model=config.model,
+        dataset=store.dataset,
+        manifest_hash=store.manifest_hash,
+        seed=config.seed,
+    )
+    return train(
+        detector,
+        data,
+        make_recipe(config),
+        provenance=provenance,
+        run_dir=run_dir,
+        config={"seed": config.seed},
+        resume=resume,
+    )
+
+
+def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["state_dict"]
+    return state
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    one, other = weights_of(first), weights_of(second)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_leaves_checkpoints_and_the_curve_of_every_metric(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    summary = run(make_store(), tmp_path / "run")
+    curves = pd.read_csv(tmp_path / "run" / "metrics.csv")
+    for name in ("train/loss", "val/loss", "val/video_auc"):
+        assert curves[name].notna().sum() == 3
+    assert summary.best_checkpoint == tmp_path / "run" / "checkpoints" / "best.ckpt"
+    best = curves.loc[curves["val/video_auc"].idxmax()]
+    assert summary.val_video_auc == pytest.approx(best["val/video_auc"])
+    assert summary.best_epoch == best["epoch"]
+    assert load_detector(summary.best_checkpoint).image_size == 32
+
+
+def test_the_learning_rate_follows_its_schedule(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    run(make_store(), tmp_path / "run", "scheduler.gamma=0.5")
+    rates = pd.read_csv(tmp_path / "run" / "metrics.csv")["lr-AdamW"].dropna()
+    assert rates.tolist() == pytest.approx([0.003, 0.0015, 0.00075])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    make_store,  # noqa: ANN001
+    tmp_path: Path,
+) -> None:
+    store = make_store()
+    runs = {name: tmp_path / name for name in ("first", "second", "other")}
+    for name, run_dir in runs.items():
+        run(store, run_dir, f"seed={int(name == 'other')}")
+    last = {name: run_dir / "checkpoints/last.ckpt" for name, run_dir in runs.items()}
+    assert_same_weights(last["first"], last["second"])
+    with pytest.raises(AssertionError):
+        assert_same_weights(last["first"], last["other"])
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    store = make_store()
+    run(store, tmp_path / "whole")
+    run(store, tmp_path / "half", "trainer.max_epochs=1")
+    run(store, tmp_path / "rest", resume=tmp_path / "half/checkpoints/last.ckpt")
+    assert_same_weights(
+        tmp_path / "whole/checkpoints/last.ckpt", tmp_path / "rest/checkpoints/last.ckpt"
+    )
+    assert_same_weights(
+        tmp_path / "whole/checkpoints/best.ckpt", tmp_path / "rest/checkpoints/best.ckpt"
+    )
+    whole, rest = (pd.read_csv(tmp_path / name / "metrics.csv") for name in ("whole", "rest"))
+    pd.testing.assert_frame_equal(whole, rest[whole.columns])
+
+
+def test_the_best_epoch_before_an_interruption_stays_the_best(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    store = make_store()
+    # Stands for a metric that only gets worse: the learning rate.
+    falling = "callbacks.checkpoint_best.monitor=lr-AdamW"
+    first = run(store, tmp_path / "half", "trainer.max_epochs=1", falling)
+    last = tmp_path / "half/checkpoints/last.ckpt"
+    second = run(store, tmp_path / "rest", falling, resume=last)
+    assert second.best_epoch == 0
+    assert second.val_video_auc == first.val_video_auc
+    assert second.best_checkpoint == tmp_path / "rest/checkpoints/best.ckpt"
+    assert_same_weights(first.best_checkpoint, second.best_checkpoint)
+
+
+def test_a_checkpoint_of_another_model_is_not_resumed(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    store = make_store()
+    run(store, tmp_path / "first", "trainer.max_epochs=1")
+    with pytest.raises(CheckpointError, match="another model"):
+        run(
+            store,
+            tmp_path / "second",
+            "model.head.hidden_size=16",
+            resume=tmp_path / "first/checkpoints/last.ckpt",
+        )
+
+
+def test_the_network_learns_what_brightness_tells(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    summary = run(make_store(), tmp_path / "run", "trainer.max_epochs=10", "model.head.dropout=0.0")
+    assert summary.val_video_auc == 1.0
+
+
+def test_offline_tracking_keeps_the_metrics_in_the_run_folder(
+    make_store,  # noqa: ANN001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    run(make_store(), tmp_path / "run", "logger=[csv,wandb]", "logger.wandb.mode=offline")
+    [log] = (tmp_path / "run").glob("wandb/offline-run-*/run-*.wandb")
+    content = log.read_bytes()
+    assert b"val/video_auc" in content
+    assert b"train/loss" in content
+
+
+def test_splits_that_share_a_group_are_refused(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    store: FaceStore = make_store()
+    store.videos.loc[store.videos["split"] == "val", "group"] = "toy/train0"
+    with pytest.raises(DataError, match="toy/train0"):
+        run(store, tmp_path / "run")
+    assert run(store, tmp_path / "run", "allow_leak=true").val_video_auc >= 0
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [({"train": 4, "test": 2}, "'val'"), ({"val": 4, "test": 2}, "'train'")],
+)
+def test_a_missing_split_is_named(make_store, tmp_path: Path, counts, message: str) -> None:  # noqa: ANN001
+    with pytest.raises(DataError, match=message):
+        run(make_store(videos_per_class=counts), tmp_path / "run")
+
+
+def test_a_split_of_one_class_is_refused(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    store: FaceStore = make_store()
+    real = (store.videos["label"] == 0) & (store.videos["split"] == "val")
+    one_class = FaceStore(
+        store.folder, store.videos[~real], store.faces, store.failures, store.manifest_hash
+    )
+    with pytest.raises(DataError, match="'val'"):
+        run(one_class, tmp_path / "run")

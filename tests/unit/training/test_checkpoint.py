@@ -1,0 +1,102 @@
+"""Checkpoints that strangers send."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from unmask.core.errors import CheckpointError
+from unmask.training.checkpoint import Provenance, check_resumable, load_detector
+
+MODEL = {
+    "_target_": "unmask.models.detector.Detector",
+    "backbone": {
+        "_target_": "unmask.models.backbone.TimmBackbone",
+        "name": "mobilenetv3_small_050",
+        "image_size": 32,
+        "pretrained": True,
+    },
+    "head": {"_target_": "unmask.models.heads.pooling.MeanHead", "_partial_": True},
+}
+
+
+def provenance(**changes: object) -> Provenance:
+    facts = {"model": MODEL, "dataset": "toy", "manifest_hash": "ab", "seed": 0}
+    return Provenance(**facts | changes)
+
+
+def write(path: Path, facts: dict[str, object], state: dict[str, torch.Tensor]) -> Path:
+    torch.save({"unmask": facts, "state_dict": state}, path)
+    return path
+
+
+def weights() -> dict[str, torch.Tensor]:
+    from unmask.config.build import build_untrained
+
+    return {f"detector.{k}": v for k, v in build_untrained(MODEL).state_dict().items()}
+
+
+def test_a_detector_is_rebuilt_from_its_file_alone(tmp_path: Path) -> None:
+    state = weights()
+    detector = load_detector(write(tmp_path / "a.ckpt", provenance().to_dict(), state))
+    assert not detector.training
+    for name, tensor in detector.state_dict().items():
+        torch.testing.assert_close(tensor, state[f"detector.{name}"])
+
+
+@pytest.mark.parametrize("target", ["os.system", "unmask.cli.main.main", "torch.nn.Linear"])
+def test_a_target_outside_our_networks_is_refused_and_not_run(tmp_path: Path, target: str) -> None:
+    model = MODEL | {"head": {"_target_": target, "_args_": ["touch owned"]}}
+    path = write(tmp_path / "a.ckpt", provenance(model=model).to_dict(), {})
+    with pytest.raises(CheckpointError, match=target):
+        load_detector(path)
+
+
+class Payload:
+    """Pickles to a call."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (print, ("owned",))
+
+
+def test_a_checkpoint_with_code_in_it_is_not_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"unmask": Payload(), "state_dict": {}}, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=r"a.ckpt is not a readable checkpoint"):
+        load_detector(tmp_path / "a.ckpt")
+    assert "owned" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 half a zip"])
+def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.ckpt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"a.ckpt is not a readable checkpoint"):
+        load_detector(tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match="no checkpoint at"):
+        load_detector(tmp_path / "absent.ckpt")
+
+
+def test_a_checkpoint_of_another_program_is_refused(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match="not a checkpoint of unmask"):
+        load_detector(tmp_path / "a.ckpt")
+
+
+def test_weights_that_do_not_fit_their_own_model_are_refused(tmp_path: Path) -> None:
+    state = weights()
+    state.popitem()
+    with pytest.raises(CheckpointError, match="do not fit its own model"):
+        load_detector(write(tmp_path / "a.ckpt", provenance().to_dict(), state))
+
+
+def test_only_a_run_of_the_same_model_data_and_seed_is_continued(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ckpt", provenance().to_dict(), {})
+    check_resumable(path, provenance())
+    other = MODEL | {"backbone": MODEL["backbone"] | {"name": "efficientnet_b0"}}
+    with pytest.raises(CheckpointError, match=r"backbone.name=mobilenetv3_small_050 there"):
+        check_resumable(path, provenance(model=other))
+    with pytest.raises(CheckpointError, match=r"seed \(0 there, 3 here\)"):
+        check_resumable(path, provenance(seed=3))
+    with pytest.raises(CheckpointError, match=r"manifest_hash \(ab there, cd here\)"):
+        check_resumable(path, provenance(manifest_hash="cd"))
