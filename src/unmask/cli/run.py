@@ -103,3 +103,7 @@ def _quieten() -> None:
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     # Loader processes are a config value of ours; Lightning suggests one per core regardless.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # Hydra's log is already in the folder that Lightning expects to find empty.
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    # Lightning 2.6 still uses what torch 2.15 has deprecated.
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
