@@ -1,6 +1,7 @@
 """The custom network of system B, small enough to train from scratch."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -40,10 +41,7 @@ class PlainCNN(nn.Module):
         self.num_features = filters[-1]
         widths = [3, *filters]
         self.blocks = nn.Sequential(
-            *(
-                _block(width, next_width, dropout)
-                for width, next_width in zip(widths[:-1], widths[1:], strict=True)
-            )
+            *(_block(width, next_width, dropout) for width, next_width in pairwise(widths))
         )
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
