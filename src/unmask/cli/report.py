@@ -18,14 +18,29 @@ def report(arguments: list[str]) -> None:
 
 def _report(call: Call) -> None:
     config: ReportConfig = call.config
-    found = (Path(path) for path in sorted(glob(config.runs)))  # noqa: PTH207 - may be absolute
-    runs = [path for path in found if (path / "run.json").is_file()]
-    if not runs:
+    write_reports(
+        _scored_runs(config.runs), config.eval, seed=config.seed, overview_dir=call.run_dir
+    )
+
+
+def _scored_runs(pattern: str) -> list[Path]:
+    """List the runs that a pattern matches, saying which of them have no predictions yet."""
+    found = (Path(path) for path in sorted(glob(pattern)))  # noqa: PTH207 - may be absolute
+    finished = [path for path in found if (path / "run.json").is_file()]
+    scored = [path for path in finished if (path / "predictions.parquet").is_file()]
+    if not finished:
         raise DataError(
-            f"No finished training run matches runs='{config.runs}'; "
+            f"No finished training run matches runs='{pattern}'; "
             "a run is a folder that `unmask train` wrote, with run.json in it."
         )
-    write_reports(runs, config.eval, seed=config.seed, overview_dir=call.run_dir)
+    if not scored:
+        raise DataError(
+            f"No run that matches runs='{pattern}' has predictions; "
+            f"`unmask evaluate run={finished[0]}` makes them."
+        )
+    for run in sorted(set(finished) - set(scored)):
+        console.print(f"Left out, because it has no predictions yet: {run}", soft_wrap=True)
+    return scored
 
 
 def write_reports(runs: list[Path], plan: EvalConfig, *, seed: int, overview_dir: Path) -> None:

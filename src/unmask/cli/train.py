@@ -52,7 +52,9 @@ def _train(call: Call) -> None:
     _write_card(call, summary, store)
     console.print(
         f"Trained {call.choices['model']} on {config.data.name}: validation video AUC "
-        f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}."
+        f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
+        highlight=False,
+        soft_wrap=True,
     )
     if config.test:
         score_run(

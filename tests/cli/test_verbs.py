@@ -1,0 +1,110 @@
+"""The verbs, as a user calls them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from unmask.cli.main import VERBS, main
+from unmask.evaluation.predictions import read_predictions
+from unmask.training.checkpoint import load_detector
+
+Train = Callable[..., Path]
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(f"unmask {verb}" in shown for verb in VERBS)
+
+
+def test_help_of_train_lists_the_groups_with_their_choices() -> None:
+    command = [sys.executable, "-m", "unmask.cli.main", "train", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "model: densenet121_mean, effb0_lstm," in shown
+    assert "model/head: gru, lstm, max, mean" in shown
+    assert "experiment: demo" in shown
+
+
+def test_a_run_leaves_what_a_sceptic_needs(trained_run: Path) -> None:
+    present = {path.name for path in trained_run.iterdir()}
+    assert present >= {
+        "checkpoints", "config.yaml", "metrics.csv", "metrics.json", "predictions.parquet",
+        "report.html", "report.md", "run.json", "unscored.parquet",
+    }  # fmt: skip
+    card = json.loads((trained_run / "run.json").read_text())
+    assert card["source_dataset"] == "synthetic_ffpp"
+    assert card["num_parameters"] == sum(
+        p.numel() for p in load_detector(trained_run / card["best_checkpoint"]).parameters()
+    )
+    assert set(card["manifest_hashes"]) == {"synthetic_ffpp"}
+
+
+def test_predictions_hold_validation_and_test_and_never_training(trained_run: Path) -> None:
+    predictions = read_predictions(trained_run / "predictions.parquet")
+    assert predictions.groupby("split")["video_id"].nunique().to_dict() == {"val": 10, "test": 10}
+
+
+def test_the_same_seed_gives_the_same_metrics(trained_run: Path, train_tiny: Train) -> None:
+    again = train_tiny()
+    assert (again / "metrics.json").read_bytes() == (trained_run / "metrics.json").read_bytes()
+    other = train_tiny("seed=1")
+    assert (other / "metrics.json").read_bytes() != (trained_run / "metrics.json").read_bytes()
+
+
+def test_an_interrupted_run_goes_on_to_the_same_metrics(
+    trained_run: Path, train_tiny: Train
+) -> None:
+    half = train_tiny("trainer.max_epochs=1", "test=false")
+    rest = train_tiny(f"resume={half}/checkpoints/last.ckpt")
+    assert (rest / "metrics.json").read_bytes() == (trained_run / "metrics.json").read_bytes()
+
+
+def test_evaluate_adds_a_data_set_and_leaves_the_rest_as_it_was(
+    trained_run: Path, paths: list[str], workplace: Path
+) -> None:
+    run_dir = workplace / "outputs/train/copy"
+    shutil.copytree(trained_run, run_dir)
+    before = read_predictions(run_dir / "predictions.parquet")
+    other = "eval.datasets.synthetic_celebdf"
+    main([
+        "evaluate", f"run={run_dir}", "eval=synthetic_cross", "loader.num_workers=0",
+        "eval.num_resamples=20", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false",
+        f"{other}.make.settings.num_test_pairs=1", f"{other}.make.settings.num_youtube=1",
+        f"+{other}.make.settings.picture._target_=unmask.data.synthetic.Picture",
+        f"+{other}.make.settings.picture.num_frames=3",
+        *paths,
+    ])  # fmt: skip
+    after = read_predictions(run_dir / "predictions.parquet")
+    own = after[after["dataset"] == "synthetic_ffpp"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, before)
+    assert set(after["dataset"]) == {"synthetic_ffpp", "synthetic_celebdf"}
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert set(metrics["datasets"]) == {"synthetic_ffpp", "synthetic_celebdf"}
+
+
+def test_report_of_several_runs_compares_them(
+    trained_run: Path, train_tiny: Train, paths: list[str], workplace: Path
+) -> None:
+    train_tiny("seed=2")
+    main([
+        "report", f"runs={trained_run.parent}/run*", "eval.num_resamples=20", *paths,
+        f"hydra.run.dir={workplace}/outputs/report/all",
+    ])  # fmt: skip
+    overview = (workplace / "outputs/report/all/overview.md").read_text()
+    assert "synthetic_ffpp" in overview
+
+
+def test_bare_train_is_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    from unmask.cli import train as module
+
+    calls: list[list[str]] = []
+    monkeypatch.setattr(module, "run_verb", lambda *call: calls.append(call[-1]))
+    module.train(["trainer.max_epochs=1"])
+    module.train(["model=effb0_lstm"])
+    assert calls == [["experiment=demo", "trainer.max_epochs=1"], ["model=effb0_lstm"]]
