@@ -26,7 +26,7 @@ demo: $(INSTALLED)  ## Render people, find faces, train, test on two data sets; 
 
 .PHONY: test
 test: $(INSTALLED)  ## Run the tests that take seconds
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses auto
 
 .PHONY: test-slow
 test-slow: $(INSTALLED)  ## Run the tests that take minutes

@@ -66,6 +66,38 @@ def square_around(box: NDArray[np.floating], *, margin: float) -> tuple[int, int
     return x1, y1, x1 + side, y1 + side
 
 
+def square_in_frame(
+    box: NDArray[np.floating], *, margin: float, width: int, height: int
+) -> tuple[int, int, int, int]:
+    """Return the square to cut for a face: with its margin where the frame has room for it.
+
+    MTCNN's boxes of close-ups reach far beyond the frame. A square around all of such a box would
+    be mostly filler, so the box is first cut at the border, and the margin gives way before the
+    square outgrows the frame's shorter side.
+
+    Args:
+        box: xyxy, ``(4,)``; it may reach beyond the frame.
+        margin: Side of the square over the longer side of the visible part of the box.
+        width: Width of the frame in pixels.
+        height: Height of the frame in pixels.
+
+    Returns:
+        xyxy in whole pixels. It lies inside the frame, unless the visible part of the box is longer
+        than the frame's shorter side.
+
+    Example:
+        >>> square_in_frame(np.array([-40.0, 10, 120, 90]), margin=1.3, width=100, height=100)
+        (0, 0, 100, 100)
+        >>> square_in_frame(np.array([40.0, 40, 60, 60]), margin=1.5, width=100, height=100)
+        (35, 35, 65, 65)
+    """
+    limits = (width, height, width, height)
+    visible = np.clip(box, 0, limits)
+    longer = max(float(max(visible[2] - visible[0], visible[3] - visible[1])), 1.0)
+    margin = min(margin, max(min(width, height) / longer, 1.0))
+    return shift_inside(square_around(visible, margin=margin), width=width, height=height)
+
+
 def shift_inside(
     square: tuple[int, int, int, int], *, width: int, height: int
 ) -> tuple[int, int, int, int]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.faces.boxes import shift_inside, square_around
+from unmask.faces.boxes import square_in_frame
 from unmask.faces.face import Face
 
 
@@ -14,12 +14,13 @@ from unmask.faces.face import Face
 class SquareCropper:
     """Cut a square around the face's box and scale it.
 
-    At the border of a frame the square is shifted inwards rather than filled; only along an axis
-    on which the frame is smaller than the square, its edge pixels are repeated.
+    At the border of a frame the square is shifted inwards and its margin reduced rather than
+    filled; only along an axis on which the frame is smaller than the face itself, its edge pixels
+    are repeated.
 
     Args:
         crop_size: Side of the crop in pixels.
-        margin: Side of the square over the longer side of the box.
+        margin: Side of the square over the longer side of the visible part of the box.
     """
 
     crop_size: int = 224
@@ -44,9 +45,7 @@ class SquareCropper:
             The crop, RGB, ``(crop_size, crop_size, 3)``, uint8, and the square that was cut, xyxy.
         """
         height, width = frame.shape[:2]
-        square = shift_inside(
-            square_around(face.box, margin=self.margin), width=width, height=height
-        )
+        square = square_in_frame(face.box, margin=self.margin, width=width, height=height)
         x1, y1, x2, y2 = square
         inner = frame[max(y1, 0) : y2, max(x1, 0) : x2]
         # Where nothing has to be added, this returns a copy.
