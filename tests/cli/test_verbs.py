@@ -108,3 +108,14 @@ def test_bare_train_is_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     module.train(["trainer.max_epochs=1"])
     module.train(["model=effb0_lstm"])
     assert calls == [["experiment=demo", "trainer.max_epochs=1"], ["model=effb0_lstm"]]
+
+
+def test_a_sweep_makes_a_run_for_each_choice(train_tiny: Train, workplace: Path) -> None:
+    sweep = workplace / "outputs/sweep"
+    train_tiny("-m", "seed=1,2", f"hydra.sweep.dir={sweep}", "test=false")
+    cards = [json.loads(path.read_text()) for path in sorted(sweep.glob("*/run.json"))]
+    assert [card["seed"] for card in cards] == [1, 2]
+    assert {path.parent.name for path in sweep.glob("*/run.json")} == {
+        "0_plain_cnn_mean_synthetic_ffpp_s1",
+        "1_plain_cnn_mean_synthetic_ffpp_s2",
+    }

@@ -14,3 +14,10 @@ def index(arguments: list[str]) -> None:
 def _index(call: Call) -> None:
     summary = index_dataset(make_dataset(call.config.data), call.config.paths.data_dir)
     console.print(summary_table(summary))
+    for note in summary.notes:
+        console.print(f"Note: {note}", highlight=False, soft_wrap=True)
+    if summary.num_ignored:
+        console.print(
+            f"Ignored {summary.num_ignored} files; index.json names each.", soft_wrap=True
+        )
+    console.print(f"Manifest: {summary.videos_path}", soft_wrap=True)

@@ -6,7 +6,7 @@ from lightning.pytorch.callbacks import Callback
 
 from unmask.config.build import build, build_each
 from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig
-from unmask.faces.extract import FaceExtractor
+from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.pipelines.datasets import DataSet, Preparation
 from unmask.pipelines.train import Recipe
 
@@ -51,7 +51,10 @@ def make_preparation(config: PrepareConfig) -> Preparation:
         num_workers=config.num_workers,
         time_limit_seconds=config.time_limit_seconds,
         retry_failures=config.retry_failures,
-        settings={field: getattr(config, field) for field in _CROP_FIELDS},
+        settings={
+            "version": EXTRACTION_VERSION,
+            **{field: getattr(config, field) for field in _CROP_FIELDS},
+        },
     )
 
 

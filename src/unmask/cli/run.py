@@ -57,8 +57,10 @@ def run_verb(verb: str, job: Callable[[Call], None], arguments: list[str]) -> No
         arguments: The command line behind the verb: overrides and Hydra's flags.
     """
     _quieten()
-    sys.argv = [f"unmask {verb}", *arguments]
-    flags = get_args_parser().parse_args(arguments)
+    flags = get_args_parser().parse_intermixed_args(arguments)
+    # Hydra itself takes no flag behind an override.
+    options = [word for word in arguments if word not in flags.overrides]
+    sys.argv = [f"unmask {verb}", *options, *flags.overrides]
     only_shows = flags.help or flags.hydra_help or flags.info
     try:
         if not only_shows:

@@ -1,6 +1,7 @@
 """`unmask train`, also `python train.py`."""
 
 from pathlib import Path
+from typing import Any
 
 from unmask.cli.evaluate import score_run
 from unmask.cli.objects import augmentation_of, make_dataset, make_preparation, make_recipe
@@ -10,7 +11,7 @@ from unmask.config.build import build
 from unmask.config.schema import TrainConfig
 from unmask.data.store import FaceStore
 from unmask.pipelines.datasets import open_store
-from unmask.pipelines.runs import RunCard
+from unmask.pipelines.runs import RunCard, source_state
 from unmask.pipelines.train import TrainSummary, build_seeded
 from unmask.pipelines.train import train as fit
 from unmask.training.checkpoint import Provenance
@@ -29,6 +30,7 @@ def train(arguments: list[str]) -> None:
 def _train(call: Call) -> None:
     config: TrainConfig = call.config
     call.save_config()
+    git = source_state()
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = build_seeded(lambda: build(config.model), config.seed)
     recipe = make_recipe(config)
@@ -49,7 +51,7 @@ def _train(call: Call) -> None:
         config=call.content,
         resume=config.resume,
     )
-    _write_card(call, summary, store)
+    _write_card(call, summary, store, git)
     console.print(
         f"Trained {call.choices['model']} on {config.data.name}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
@@ -80,7 +82,7 @@ def _make_data(config: TrainConfig, store: FaceStore, image_size: int) -> ClipDa
     )
 
 
-def _write_card(call: Call, summary: TrainSummary, store: FaceStore) -> None:
+def _write_card(call: Call, summary: TrainSummary, store: FaceStore, git: dict[str, Any]) -> None:
     config: TrainConfig = call.config
     RunCard(
         name=call.run_dir.name,
@@ -96,4 +98,5 @@ def _write_card(call: Call, summary: TrainSummary, store: FaceStore) -> None:
         manifest_hashes={config.data.name: store.manifest_hash},
         stores={config.data.name: str(store.folder.resolve())},
         leak_allowed=config.allow_leak,
+        git=git,
     ).save(call.run_dir)

@@ -65,7 +65,8 @@ class EvalConfig(_Section):
 
     datasets: dict[str, DataConfig]
     video_score: Literal["mean", "max"]
-    unscored: Literal["exclude", "0.5"]
+    # YAML reads an unquoted 0.5 as a number.
+    unscored: Annotated[Literal["exclude", "0.5"], BeforeValidator(str)]
     num_resamples: PositiveInt
 
 

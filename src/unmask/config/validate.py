@@ -1,10 +1,15 @@
 """Answer every mistake of a command line at once, before anything is built."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -37,13 +42,10 @@ def check_command_line(verb: str, arguments: list[str], *, config_dir: str | Non
     Raises:
         ConfigError: With all problems, a line each.
     """
-    search = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+    with _configuration(config_dir):
         problems, values, choices = _sort_overrides(arguments)
         try:
-            base = compose(
-                verb, overrides=search + [_first_choice(override) for override in choices]
-            )
+            base = compose(verb, overrides=[_first_choice(override) for override in choices])
         except HydraException as error:
             raise _all([*problems, _first_line(error)]) from error
         known = []
@@ -55,12 +57,26 @@ def check_command_line(verb: str, arguments: list[str], *, config_dir: str | Non
                 known.append(_first_choice(override))
         try:
             overrides = [_first_choice(override) for override in choices] + known
-            config = compose(verb, overrides=search + overrides)
+            config = compose(verb, overrides=overrides)
             problems += config_problems(verb, config)
         except (HydraException, OmegaConfBaseException) as error:
             problems.append(_first_line(error))
     if problems:
         raise _all(problems)
+
+
+@contextmanager
+def _configuration(config_dir: str | None) -> Iterator[None]:
+    """Make Hydra look in our folder of configuration files, and in one more where it is given."""
+    search_path = create_config_search_path(str(conf_dir()))
+    if config_dir is not None:
+        folder = f"file://{Path(config_dir).resolve()}"
+        search_path.prepend("command-line", folder, anchor=SearchPathQuery(provider="schema"))
+    Hydra.create_main_hydra2("unmask", search_path)
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().clear()
 
 
 def typed(verb: str, config: DictConfig) -> Any:  # noqa: ANN401 - one of five sections

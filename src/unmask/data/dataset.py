@@ -185,8 +185,8 @@ def read_crop(path: Path, image_size: int) -> npt.NDArray[np.uint8]:
     if image is None:
         state = "is not a readable image" if path.is_file() else "is missing"
         raise DataError(
-            f"The crop {path} {state}. Delete its store's prepare.json and run `unmask prepare` "
-            "again to make it anew."
+            f"The crop {path} {state}. Delete the store that holds it and run `unmask prepare` "
+            "again."
         )
     if image.shape[:2] != (image_size, image_size):
         is_smaller = image_size < image.shape[0]

@@ -17,6 +17,9 @@ from unmask.faces.verify import MTCNNVerifier
 from unmask.video.reader import Frame, FrameReader, ImageReader, PyAVReader
 from unmask.video.sampling import SamplingPolicy, UniformSampling
 
+# Part of what a store of crops is named by; raise it when a change to this package alters pixels.
+EXTRACTION_VERSION = 1
+
 # Frames held at once; a frame of 4K takes 25 MB.
 FRAMES_AT_ONCE = 8
 

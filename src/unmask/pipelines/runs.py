@@ -10,6 +10,11 @@ from unmask.core.files import write_json
 from unmask.core.reproducibility import git_state, package_versions
 
 
+def source_state() -> dict[str, Any]:
+    """Return the commit that the program itself is at; read it before a long run, not after."""
+    return git_state(Path(__file__).parent)
+
+
 @dataclass(frozen=True)
 class RunCard:
     """The facts of a run that a sceptic needs to repeat it.
@@ -48,7 +53,7 @@ class RunCard:
     scored_checkpoint: str | None = None
     leak_allowed: bool = False
     versions: dict[str, str] = field(default_factory=package_versions)
-    git: dict[str, Any] = field(default_factory=lambda: git_state(Path(__file__).parent))
+    git: dict[str, Any] = field(default_factory=source_state)
 
     def save(self, run_dir: Path) -> None:
         """Write ``run.json``."""

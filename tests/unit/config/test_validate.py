@@ -1,5 +1,7 @@
 """Mistakes of a command line are answered at once, each with the nearest name."""
 
+from pathlib import Path
+
 import pytest
 from hydra import compose, initialize_config_dir
 
@@ -28,6 +30,7 @@ def message_of(*arguments: str, verb: str = "train") -> str:
         ["~scheduler"],
         ["scheduler=constant"],
         ["callbacks=[checkpoint]"],
+        ["eval.unscored=0.5"],
         ["hydra.job.chdir=false"],
     ],
 )
@@ -90,6 +93,15 @@ def test_nodes_inside_lists_are_checked() -> None:
     node = {"items": [{"_target_": "torch.nn.Linear", "in_featuers": 3, "_partial_": True}]}
     [problem] = target_problems(node, "x")
     assert problem.startswith("`x.items[0].in_featuers`: Linear takes no argument 'in_featuers'")
+
+
+def test_a_folder_of_ones_own_adds_choices(tmp_path: Path) -> None:
+    (tmp_path / "optimizer").mkdir()
+    own = "_target_: torch.optim.RMSprop\n_partial_: true\n"
+    (tmp_path / "optimizer" / "mine.yaml").write_text(own)
+    check_command_line("train", ["optimizer=mine"], config_dir=str(tmp_path))
+    with pytest.raises(ConfigError, match="conf/optimizer has no 'mine'"):
+        check_command_line("train", ["optimizer=mine"])
 
 
 def test_typed_refuses_what_the_schema_does_not_know() -> None:
