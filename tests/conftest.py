@@ -7,9 +7,14 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from unmask.data.manifest import FACES, write_table
 from unmask.data.store import FaceStore
+
+# How long an example takes depends on what else the machine does; speed belongs to benchmarks/.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 StoreMaker = Callable[..., FaceStore]
 
