@@ -174,8 +174,8 @@ def test_a_root_one_level_too_high_is_answered_with_the_right_one(plant: Plant) 
 
 
 def test_an_unknown_version_is_named() -> None:
-    with pytest.raises(ValueError, match="version is 'v3'"):
-        CelebDF(version="v3")
+    with pytest.raises(ValueError, match="version is 'v4'"):
+        CelebDF(version="v4")
 
 
 def test_the_name_follows_the_version_unless_given() -> None:
