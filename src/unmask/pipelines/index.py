@@ -92,9 +92,7 @@ def summary_table(summary: IndexSummary) -> Table:
     return table
 
 
-def _write_beside(
-    path: Path, name: str, table: pd.DataFrame | None, videos: pd.DataFrame
-) -> None:
+def _write_beside(path: Path, name: str, table: pd.DataFrame | None, videos: pd.DataFrame) -> None:
     """Write what the source knows of the videos that stay, or remove what an earlier one knew."""
     if table is None:
         path.unlink(missing_ok=True)

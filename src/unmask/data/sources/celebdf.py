@@ -328,6 +328,7 @@ def recognise(root: Path) -> Recognised | None:
         version = "v2"
     else:
         version = "v1" if root.name.lower() in ("celeb-df", "celeb-df-v1", "celebdf_v1") else "v2"
+    lists, is_official = _judge_test_list(root, version)
     return Recognised(
         data=f"celebdf_{version}",
         title={"v3": "Celeb-DF++"}.get(version, f"Celeb-DF {version}"),
@@ -337,4 +338,20 @@ def recognise(root: Path) -> Recognised | None:
         split="official_test",
         published=PUBLISHED[version],
         missing=tuple(subset for subset, folder in folders.items() if folder is None),
+        split_lists=lists,
+        has_official_lists=is_official,
     )
+
+
+def _judge_test_list(root: Path, version: str) -> tuple[str, bool]:
+    """Say whether the test list has as many videos as published; its hash is not known."""
+    try:
+        number = len(read_test_list(root / TEST_LIST))
+    except DataError as error:
+        return str(error), False
+    if not number:
+        return f"There is no {TEST_LIST}.", False
+    published = PUBLISHED_TEST.get(version)
+    if published is None:
+        return f"{TEST_LIST} names {number} videos; how many are published is not known.", True
+    return f"{TEST_LIST} names {number} videos; {published} are published.", number == published

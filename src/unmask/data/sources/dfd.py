@@ -1,4 +1,4 @@
-"""DeepFakeDetection (Google and Jigsaw): the videos with actors, alone, and what is made of them."""
+"""DeepFakeDetection (Google and Jigsaw): the videos with actors, without the YouTube ones."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -134,11 +134,12 @@ def flat_folders(root: Path) -> dict[int, Path]:
 
 def recognise(root: Path) -> Recognised | None:
     """Recognise the actors' videos by their folders, or by their file names under other folders."""
+    compression: Compression
     for compression in ("c23", "c40", "raw"):
         present = [s for s in subsets_with_videos(root, compression) if s.footage == "actors"]
         if {subset.label for subset in present} == {REAL, FAKE}:
             settings = {} if compression == "c23" else {"compression": compression}
-            return _recognised(root, DFD(**settings), settings=settings)
+            return _recognised(root, DFD(compression=compression), settings=settings)
     folders = flat_folders(root)
     samples = {label: first_video_name(folder) for label, folder in folders.items()}
     if not any(NAMES["actors", label].fullmatch(name) for label, name in samples.items()):
@@ -157,8 +158,8 @@ def _recognised(
     suspicions = []
     if data == "dfd_kaggle":
         suspicions.append(
-            "The folder is called FF++, but its file names are those of DeepFakeDetection's actors: "
-            "this is a part of DeepFakeDetection (Kaggle hungle3401/faceforensics) and no "
+            "The folder is called FF++, but its file names are those of DeepFakeDetection's "
+            "actors: this is a part of DeepFakeDetection (Kaggle hungle3401/faceforensics) and no "
             "FaceForensics++. Do not train on one and test on the other."
         )
     return Recognised(

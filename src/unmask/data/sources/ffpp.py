@@ -47,9 +47,14 @@ from unmask.data.sources.source import (
 Compression = Literal["raw", "c0", "c23", "c40"]
 Footage = Literal["youtube", "actors"]
 
+OFFICIAL: Final = "train.json, val.json and test.json are the official ones."
 TOP: Final = ("original_sequences", "manipulated_sequences")
 # Some copies call the uncompressed videos c0.
-FOLDERS_OF_COMPRESSION: Final = {"raw": ("raw", "c0"), "c23": ("c23",), "c40": ("c40",)}
+FOLDERS_OF_COMPRESSION: Final[dict[Compression, tuple[str, ...]]] = {
+    "raw": ("raw", "c0"),
+    "c23": ("c23",),
+    "c40": ("c40",),
+}
 # Of the sorted ids joined by ",", so that re-formatting a list changes nothing.
 OFFICIAL_LISTS: Final = {
     "train": "47d0e1b5e7d985957b023865737bc3cfab2bbdc6a7444d67612836ca0d6fa7c5",
@@ -154,7 +159,7 @@ class FaceForensics:
             name=self.name,
             compression=self.compression,
             people=self.people or self.name,
-            split_of=_split_of_ids(pairs),
+            split_of=split_of_ids(pairs),
             pairs=[pair for split in pairs.values() for pair in split],
         )
         videos = to_videos(listed)
@@ -235,7 +240,7 @@ def read_split_lists(root: Path) -> dict[str, list[Pair]]:
             missing = ", ".join(f"{split}.json" for split in SPLITS if split not in present)
             raise DataError(f"{folder} holds only some of the split lists: add {missing}.")
         pairs = {split: _read_pairs(folder / f"{split}.json") for split in SPLITS}
-        _split_of_ids(pairs)
+        split_of_ids(pairs)
         return pairs
     return {}
 
@@ -296,7 +301,7 @@ def _read_pairs(path: Path) -> list[Pair]:
     return pairs
 
 
-def _split_of_ids(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, str]:
+def split_of_ids(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, str]:
     """Map ``youtube/<id>`` to its split."""
     split_of: dict[str, str] = {}
     for split, listed in pairs.items():
@@ -352,11 +357,22 @@ def recognise(root: Path) -> Recognised | None:
         settings=settings,
         published={name: PUBLISHED[name] for name in official},
         missing=tuple(name for name in official if name not in here),
+        split_lists=(lists := judge_split_lists(root)),
+        has_official_lists=lists == OFFICIAL,
         suspicions=tuple(suspicions),
     )
 
 
-def subsets_with_videos(root: Path, compression: str) -> list[Subset]:
+def judge_split_lists(root: Path) -> str:
+    """Say whether the split lists below ``root`` are the official ones, by their canonical hash."""
+    try:
+        notes = _list_notes(read_split_lists(root))
+    except DataError as error:
+        notes = [str(error)]
+    return " ".join(notes) or OFFICIAL
+
+
+def subsets_with_videos(root: Path, compression: Compression) -> list[Subset]:
     """List the subsets of the official layout that hold a video of a compression."""
     found = []
     for label, top in zip((REAL, FAKE), TOP, strict=True):

@@ -6,7 +6,7 @@ from typing import Final
 
 from unmask.core.errors import DataError
 from unmask.core.labels import REAL
-from unmask.data.sources.ffpp import FaceForensics
+from unmask.data.sources.ffpp import OFFICIAL, FaceForensics, judge_split_lists
 from unmask.data.sources.ffpp_rows import (
     ACTOR_METHOD,
     DFD_WITHOUT_REALS,
@@ -74,6 +74,8 @@ def recognise(root: Path) -> Recognised | None:
         settings={} if is_default else {"methods": present},
         published={name: PUBLISHED[name] for name in ("youtube", *METHODS)},
         missing=tuple(name for name in METHODS if name not in present),
+        split_lists=(lists := judge_split_lists(root)),
+        has_official_lists=lists == OFFICIAL,
         suspicions=(DFD_WITHOUT_REALS,) if ACTOR_METHOD in folders else (),
     )
 

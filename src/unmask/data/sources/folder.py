@@ -11,10 +11,12 @@ from unmask.core.errors import DataError, did_you_mean
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.data.sources.source import (
     IndexedVideos,
+    Recognised,
     Video,
     check_name,
     check_root,
     describe_entries,
+    find_folder,
     media_kind,
     relative_posix,
     to_videos,
@@ -265,3 +267,20 @@ def _choice(text: str, words: Mapping[str, Value], where: str, what: str) -> Val
             f"{where} has the {what} {text!r}" + did_you_mean(text, filter(None, words))
         )
     return words[text.lower()]
+
+
+def recognise(root: Path) -> Recognised | None:
+    """Recognise folders called real and fake, in the root or one level below."""
+    below = [p for p in sorted(root.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+    if not any(find_folder(folder, *CLASS_NAMES[:1]) for folder in (root, *below)):
+        return None
+    if not any(find_folder(folder, *CLASS_NAMES[1:]) for folder in (root, *below)):
+        return None
+    return Recognised(
+        data="folder",
+        title="folders called real and fake",
+        root=root,
+        source=FolderSource(),
+        fit=0.1,
+        split="identity",
+    )

@@ -94,6 +94,9 @@ class Recognised:
         published: Videos or images of each method as released; those of a whole class stand at
             ``"real"`` and ``"fake"``.
         missing: Parts that are published, but not here.
+        split_lists: Whether the split lists that are here are the official ones; "" where the data
+            set has none.
+        has_official_lists: False where they are not, or absent.
         suspicions: Sentences on what makes a number misleading.
     """
 
@@ -106,6 +109,8 @@ class Recognised:
     split: SplitKind = "official"
     published: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    split_lists: str = ""
+    has_official_lists: bool = True
     suspicions: tuple[str, ...] = ()
 
 

@@ -79,9 +79,7 @@ class UADFV:
         return IndexedVideos(to_videos(rows), notes, ignored)
 
 
-def _read_class(
-    folder: Path, root: Path, label: int, name: str
-) -> tuple[list[Video], list[str]]:
+def _read_class(folder: Path, root: Path, label: int, name: str) -> tuple[list[Video], list[str]]:
     files, ignored = list_videos(inner_folder(folder), root) if folder.is_dir() else ([], [])
     found = {file.stem: (file, "video") for file in files}
     frames = find_folder(folder, "frames")
