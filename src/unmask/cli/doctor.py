@@ -54,7 +54,9 @@ def _show(checkup: Checkup) -> None:
 
 def _counts(diagnosis: Diagnosis) -> Table:
     table = Table("part", title=f"{diagnosis.title}: {STATES[diagnosis.state]}")
-    table.caption = f"{diagnosis.root}\n{diagnosis.split_lists}".strip()
+    table.caption = "\n".join(
+        filter(None, (diagnosis.root, diagnosis.split_lists, diagnosis.labels))
+    )
     for column in ("here", "published"):
         table.add_column(column, justify="right")
     for part in diagnosis.parts:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -77,25 +77,23 @@ def find_faults(
     return sorted(faults, key=lambda fault: fault.path), num_opened
 
 
-def find_identical(files: Sequence[Path], sizes: Sequence[int]) -> list[list[Path]]:
+def find_identical(sizes: Mapping[str, int]) -> list[list[str]]:
     """Group files of identical content, comparing sizes, then beginnings, then all of it.
 
     Args:
-        files: Any files.
-        sizes: Bytes of each.
+        sizes: Bytes of each file by its path.
 
     Returns:
         Groups of two or more, in the order of their first file. Empty files are no copies of each
         other. Of very many candidates, only the first are compared.
     """
-    size_of = dict(zip(files, sizes, strict=True))
-    same_size = _groups((file for file in files if size_of[file]), size_of.__getitem__)
+    same_size = _groups((file for file, size in sizes.items() if size), sizes.__getitem__)
     candidates = [file for group in same_size for file in group][:MAX_COMPARED]
-    same_head = _groups(candidates, lambda file: (size_of[file], _head(file)))
+    same_head = _groups(candidates, lambda file: (sizes[file], _head(file)))
     identical = []
     budget = MAX_BYTES_HASHED
     for group in same_head:
-        size = size_of[group[0]]
+        size = sizes[group[0]]
         # A short file was compared whole already.
         if size <= HEAD_BYTES:
             identical.append(group)
@@ -103,17 +101,17 @@ def find_identical(files: Sequence[Path], sizes: Sequence[int]) -> list[list[Pat
         budget -= size * len(group)
         if budget < 0:
             break
-        identical += _groups(group, sha256_of_file)
+        identical += _groups(group, lambda file: sha256_of_file(Path(file)))
     return identical
 
 
-def _head(file: Path) -> bytes:
-    with file.open("rb") as opened:
+def _head(file: str) -> bytes:
+    with Path(file).open("rb") as opened:
         return hashlib.sha256(opened.read(HEAD_BYTES)).digest()
 
 
-def _groups(files: Iterable[Path], key: Callable[[Path], Key]) -> list[list[Path]]:
-    groups: dict[Key, list[Path]] = defaultdict(list)
+def _groups(files: Iterable[str], key: Callable[[str], Key]) -> list[list[str]]:
+    groups: dict[Key, list[str]] = defaultdict(list)
     for file in files:
         groups[key(file)].append(file)
     return [group for group in groups.values() if len(group) > 1]

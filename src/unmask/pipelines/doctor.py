@@ -1,5 +1,6 @@
 """Say which data sets lie in a folder, what is wrong with them, and how to go on."""
 
+import os
 import re
 import shlex
 from collections import Counter
@@ -14,7 +15,13 @@ from unmask.core.errors import DataError
 from unmask.core.labels import CLASS_NAMES
 from unmask.data.probe import FileFault, find_faults, find_identical
 from unmask.data.sources.known import recognise
-from unmask.data.sources.source import IndexedVideos, Recognised, SplitKind, describe_entries
+from unmask.data.sources.source import (
+    IndexedVideos,
+    Recognised,
+    SplitKind,
+    count_notes,
+    describe_entries,
+)
 from unmask.data.splits import (
     IdentitySplit,
     OfficialSplit,
@@ -65,6 +72,7 @@ class Diagnosis:
         parts: What is there, beside what is published.
         missing: Parts that are published, but not here.
         split_lists: Whether the split lists are the official ones; "" where there are none to have.
+        labels: How the data set itself writes labels, where that misleads.
         gaps: What keeps it from being the data set as published.
         suspicions: What makes a number misleading.
         notes: What else to know.
@@ -81,6 +89,7 @@ class Diagnosis:
     parts: tuple[Part, ...] = ()
     missing: tuple[str, ...] = ()
     split_lists: str = ""
+    labels: str = ""
     gaps: tuple[str, ...] = ()
     suspicions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -185,6 +194,7 @@ def _diagnose(match: Recognised) -> tuple[Diagnosis, _Indexed | None]:
         root=str(match.root),
         missing=match.missing,
         split_lists=match.split_lists,
+        labels=match.labels,
         suspicions=match.suspicions,
         ignored={},
     )
@@ -197,12 +207,16 @@ def _diagnose(match: Recognised) -> tuple[Diagnosis, _Indexed | None]:
     files = zip(videos["path"], videos["kind"], strict=True)
     faults, num_opened = find_faults(match.root, dict(files).items(), sizes=sizes)
     parts = _parts(videos, match)
-    overrides, gaps, problem = _split(videos, match.split)
+    absent = [f"Listed, but not on disk: {found.num_absent}."] if found.num_absent else []
+    gaps = [*_count_gaps(parts), *absent, *_list_gaps(match), *_partial_files(found.ignored)]
+    counted = {part.name: part.found for part in parts}
+    said = {*count_notes(counted, match.published), *gaps}
+    overrides, split_gaps, problem = _split(videos, match.split)
     full = replace(
         base,
         parts=parts,
-        gaps=(*_count_gaps(parts), *_list_gaps(match), *gaps, *_partial_files(found.ignored)),
-        notes=tuple(found.notes),
+        gaps=(*gaps, *split_gaps),
+        notes=tuple(note for note in found.notes if note not in said),
         faults=tuple(faults),
         num_opened=num_opened,
         ignored=dict(Counter(line.rpartition(": ")[2] for line in found.ignored)),
@@ -213,15 +227,9 @@ def _diagnose(match: Recognised) -> tuple[Diagnosis, _Indexed | None]:
 
 
 def _sizes(root: Path, videos: pd.DataFrame) -> dict[str, int]:
-    sizes = {}
-    for path, kind in zip(videos["path"], videos["kind"], strict=True):
-        if kind == "frames" or path in sizes:
-            continue
-        try:
-            sizes[path] = (root / path).stat().st_size
-        except OSError:
-            continue
-    return sizes
+    files = videos.loc[videos["kind"] != "frames", "path"].unique()
+    # Without a Path for each, because there can be 100,000.
+    return {path: os.stat(f"{root}/{path}").st_size for path in files}  # noqa: PTH116
 
 
 def _parts(videos: pd.DataFrame, match: Recognised) -> tuple[Part, ...]:
@@ -299,21 +307,21 @@ def _value(value: object) -> str:
 
 def _duplicates(indexed: Sequence[_Indexed]) -> list[str]:
     """Compare the files of all data sets; copies within one class of one split harm nobody."""
-    places: dict[Path, tuple[str, str, str]] = {}
-    sizes: dict[Path, int] = {}
+    places: dict[str, tuple[str, str, str]] = {}
+    sizes: dict[str, int] = {}
     for one in indexed:
         columns = (one.found.videos[name] for name in ("path", "label", "split"))
         for path, label, split in zip(*columns, strict=True):
             if path in one.sizes:
-                file = one.match.root / path
+                file = f"{one.match.root}/{path}"
                 places[file] = (one.match.title, CLASS_NAMES[label], split)
                 sizes[file] = one.sizes[path]
-    groups = find_identical(list(sizes), list(sizes.values()))
+    groups = find_identical(sizes)
     return _duplicate_sentences(groups, places)
 
 
 def _duplicate_sentences(
-    groups: Sequence[Sequence[Path]], places: dict[Path, tuple[str, str, str]]
+    groups: Sequence[Sequence[str]], places: dict[str, tuple[str, str, str]]
 ) -> list[str]:
     sentences = []
     for position, what in enumerate(("data sets", "classes", "splits")):
@@ -328,7 +336,7 @@ def _duplicate_sentences(
 
 
 def _differing(
-    group: Sequence[Path], places: dict[Path, tuple[str, str, str]], position: int
-) -> tuple[Path, Path]:
+    group: Sequence[str], places: dict[str, tuple[str, str, str]], position: int
+) -> tuple[str, str]:
     other = next(f for f in group if places[f][position] != places[group[0]][position])
     return group[0], other

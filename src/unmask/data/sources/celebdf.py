@@ -59,9 +59,9 @@ CATEGORIES: Final = {
         "AniTalker", "EchoMimic", "EDTalk", "FLOAT", "IP_LAP", "Real3DPortrait", "SadTalker",
     ),
 }  # fmt: skip
-METHODS: Final = {name.lower(): name for names in CATEGORIES.values() for name in names} | {
-    "celeb-df-v2": "Celeb-DF"
-}
+CATEGORY_OF: Final = {name: category for category, all_ in CATEGORIES.items() for name in all_}
+# One method has two spellings in the README.
+METHODS: Final = {name.lower(): name for name in CATEGORY_OF} | {"celeb-df-v2": "Celeb-DF"}
 # A re-enacted or talking face can have no second person, and more behind the recording's number.
 NAME_OF_V3: Final = re.compile(
     r"(?P<target>id\d+)(_(?P<source>id\d+))?_(?P<recording>\d+)([_-].*)?"
@@ -129,14 +129,15 @@ class CelebDF:
             raise DataError(f"No Celeb-DF video in {places}; {len(ignored)} other files are there.")
         listed = read_test_list(root / TEST_LIST)
         videos = to_videos(_to_video_rows(rows, listed, self.name, self.people or self.name))
-        return IndexedVideos(videos, self._notes(rows, listed), ignored)
+        num_absent = len(listed.keys() - {row.key for row in rows})
+        return IndexedVideos(videos, self._notes(rows, listed), ignored, num_absent=num_absent)
 
     def _notes(self, rows: Sequence["_Row"], listed: Mapping[Key, int]) -> list[str]:
         counts = Counter(row.subset for row in rows)
         missing: list[str] = [subset for subset in LABELS if subset not in counts]
         if self.version == "v3":
             methods = {row.method for row in rows}
-            missing += sorted(set(METHODS.values()) - methods)
+            missing += sorted(CATEGORY_OF.keys() - methods)
         notes = [f"There is no video of '{subset}'." for subset in missing]
         notes += count_notes(counts, PUBLISHED[self.version])
         if not listed:
@@ -322,7 +323,8 @@ def recognise(root: Path) -> Recognised | None:
     }
     synthesis = folders["Celeb-synthesis"]
     version: Version
-    if synthesis and method_folders(synthesis):
+    methods = method_folders(synthesis) if synthesis else {}
+    if methods:
         version = "v3"
     elif any(number > PUBLISHED["v1"][subset] for subset, number in counts.items()):
         version = "v2"
@@ -337,7 +339,11 @@ def recognise(root: Path) -> Recognised | None:
         fit=1.0,
         split="official_test",
         published=PUBLISHED[version],
-        missing=tuple(subset for subset, folder in folders.items() if folder is None),
+        missing=(
+            *(subset for subset, folder in folders.items() if folder is None),
+            *(m for m in CATEGORY_OF if version == "v3" and m not in methods),
+        ),
+        labels=f"In {TEST_LIST} 1 means real; the folders' names are believed.",
         split_lists=lists,
         has_official_lists=is_official,
     )

@@ -102,7 +102,8 @@ class DeepfakeBench:
             self._row(video_id, listed, folder, group_of)
             for video_id, (listed, folder) in videos.items()
         ]
-        return IndexedVideos(to_videos(found), _notes(rows, ignored), ignored)
+        notes = _notes(rows, ignored)
+        return IndexedVideos(to_videos(found), notes, ignored, num_absent=len(ignored))
 
     def _index_path(self, root: Path) -> Path:
         if self.index_file:

@@ -20,6 +20,7 @@ from unmask.data.sources.source import (
     check_name,
     check_root,
     count_notes,
+    list_folders,
     list_videos,
     media_kind,
     read_json,
@@ -83,8 +84,9 @@ class DFDC:
         rows: list[Video] = []
         notes: list[str] = []
         ignored: list[str] = []
+        num_absent = 0
         for number, folder in parts.items():
-            self._read_part(number, folder, root, rows, notes, ignored)
+            num_absent += self._read_part(number, folder, root, rows, notes, ignored)
         if not rows:
             first = f", for example {ignored[0]}" if ignored else ""
             raise DataError(f"No labelled DFDC video in {len(parts)} parts at {root}{first}.")
@@ -95,7 +97,7 @@ class DFDC:
             "Splits go by part, which keeps a video and its fakes together; an actor can still be "
             "in several parts, because nobody is named."
         )
-        return IndexedVideos(to_videos(rows), notes, ignored)
+        return IndexedVideos(to_videos(rows), notes, ignored, num_absent=num_absent)
 
     def _read_part(
         self,
@@ -105,8 +107,8 @@ class DFDC:
         rows: list[Video],
         notes: list[str],
         ignored: list[str],
-    ) -> None:
-        """Append what is in a part to ``rows``, ``notes`` and ``ignored``."""
+    ) -> int:
+        """Append what is in a part to the lists, and count what its table names in vain."""
         files, others = list_videos(folder, root)
         ignored += [line for line in others if not line.startswith(_metadata_line(folder, root))]
         if not (folder / "metadata.json").is_file():
@@ -114,7 +116,7 @@ class DFDC:
                 f"Part {number} has no metadata.json, so its {len(files)} videos have no label."
             )
             ignored += [f"{relative_posix(file, root)}: no metadata.json" for file in files]
-            return
+            return 0
         described = _metadata(folder / "metadata.json")
         present = {file.name for file in files}
         for file in files:
@@ -128,6 +130,7 @@ class DFDC:
         absent = len(described.keys() - present)
         if absent:
             notes.append(f"Part {number}: {absent} of {len(described)} videos are not on disk.")
+        return absent
 
     def _row(
         self,
@@ -198,7 +201,9 @@ class DFDCTest:
                 rows.append(self._row(file, path, labels[file.name]))
         if not rows:
             raise DataError(f"None of the {len(labels)} labelled DFDC videos is below {root}.")
-        return IndexedVideos(to_videos(rows), _test_notes(rows, labels), ignored)
+        num_absent = len(labels) - len(rows)
+        notes = _test_notes(rows, labels)
+        return IndexedVideos(to_videos(rows), notes, ignored, num_absent=num_absent)
 
     def _row(self, file: Path, path: str, label: int) -> Video:
         return Video(
@@ -236,12 +241,12 @@ def find_parts(root: Path) -> dict[int, Path]:
     if own and (root / "metadata.json").is_file():
         return {int(own[1]): root}
     parts: dict[int, Path] = {}
-    for folder in sorted(p for p in root.iterdir() if p.is_dir()):
+    for folder in list_folders(root):
         match = PART.fullmatch(folder.name)
         if match is None:
             continue
         # An unpacked archive dfdc_train_part_00 holds a folder dfdc_train_part_0.
-        inner = [p for p in sorted(folder.iterdir()) if p.is_dir() and PART.fullmatch(p.name)]
+        inner = [p for p in list_folders(folder) if PART.fullmatch(p.name)]
         other = parts.setdefault(int(match[1]), inner[0] if inner else folder)
         if other not in (folder, *inner):
             raise DataError(f"Part {int(match[1])} is at {other} and {folder}. Keep one of them.")
@@ -365,5 +370,6 @@ def recognise_test(root: Path) -> Recognised | None:
         source=DFDCTest(),
         fit=0.9,
         split="test_only",
+        labels="In labels.csv and metadata.json 1 means fake.",
         published=PUBLISHED_TEST,
     )

@@ -93,7 +93,8 @@ class DFDCPreview:
             notes.append(
                 f"{len(table) - len(rows)} of {len(table)} videos of {TABLE} are not on disk."
             )
-        return IndexedVideos(to_videos(rows), notes, ignored)
+        num_absent = len(table) - len(rows)
+        return IndexedVideos(to_videos(rows), notes, ignored, num_absent=num_absent)
 
     def _row(self, path: str, key: str, entry: Mapping[str, Any]) -> Video:
         word, split = str(entry.get("label")).lower(), str(entry.get("set")).lower()

@@ -38,6 +38,7 @@ from unmask.data.sources.source import (
     find_folder,
     first_video_name,
     inner_folder,
+    list_folders,
     list_videos,
     read_json,
     relative_posix,
@@ -377,7 +378,7 @@ def subsets_with_videos(root: Path, compression: Compression) -> list[Subset]:
     found = []
     for label, top in zip((REAL, FAKE), TOP, strict=True):
         parent = find_folder(root, top)
-        for folder in sorted(parent.iterdir()) if parent else []:
+        for folder in list_folders(parent) if parent else []:
             inside = find_folder(folder, *FOLDERS_OF_COMPRESSION[compression])
             if inside and first_video_name(inner_folder(inside)):
                 method = OFFICIAL_NAMES.get(folder.name.lower(), folder.name)

@@ -21,6 +21,7 @@ from unmask.data.sources.source import (
     find_folder,
     first_video_name,
     inner_folder,
+    list_folders,
 )
 
 OUTER: Final = "FaceForensics++_C23"
@@ -60,7 +61,7 @@ def recognise(root: Path) -> Recognised | None:
     """Recognise the re-pack by ``original/`` beside a folder of a method."""
     base = _base(root)
     originals = find_folder(base, "original")
-    folders = {OFFICIAL_NAMES.get(p.name.lower(), ""): p for p in base.iterdir() if p.is_dir()}
+    folders = {OFFICIAL_NAMES.get(p.name.lower(), ""): p for p in list_folders(base)}
     present = [m for m in METHODS if m in folders and first_video_name(inner_folder(folders[m]))]
     if originals is None or not present:
         return None

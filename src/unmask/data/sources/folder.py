@@ -17,6 +17,7 @@ from unmask.data.sources.source import (
     check_root,
     describe_entries,
     find_folder,
+    list_folders,
     media_kind,
     relative_posix,
     to_videos,
@@ -27,6 +28,7 @@ from unmask.data.sources.source import (
 GroupBy = Literal["file", "folder"]
 Value = TypeVar("Value")
 _Line = tuple[int, dict[str, str]]
+NOT_ON_DISK: Final = "listed, but not on disk"
 EXTRA: Final = "\0extra"
 
 LABEL_WORDS: Final = {"0": REAL, "real": REAL, "1": FAKE, "fake": FAKE}
@@ -122,7 +124,7 @@ class FolderSource:
     def _tree_row(self, path: str, labels: Mapping[int, int]) -> Video:
         if len(set(labels.values())) > 1:
             raise DataError(f"{path} lies below both 'real' and 'fake'. Rename one of the folders.")
-        folders = PurePosixPath(path).parts[:-1]
+        folders = path.split("/")[:-1]
         label_at, label = next(iter(labels.items()))
         below = folders[label_at + 1 :]
         splits = {SPLIT_WORDS.get(folder.lower(), "") for folder in folders[:label_at]} - {""}
@@ -139,7 +141,7 @@ class FolderSource:
         )
 
     def _row(self, path: str, *, label: int, method: str, split: str, group: str = "") -> Video:
-        own_group = path if self.group_by == "file" else str(PurePosixPath(path).parent)
+        own_group = path if self.group_by == "file" else (path.rpartition("/")[0] or ".")
         return Video(
             # With its suffix, because a.mp4 and a.jpg are two files.
             video_id=f"{self.name}/{path}",
@@ -192,12 +194,13 @@ class FolderSource:
             )
         has_groups = all(cells.get("group") for _, cells in lines)
         notes = [] if has_groups else [self._group_note()]
-        return IndexedVideos(to_videos(rows), notes, ignored)
+        num_absent = sum(line.endswith(NOT_ON_DISK) for line in ignored)
+        return IndexedVideos(to_videos(rows), notes, ignored, num_absent=num_absent)
 
 
 def _label_folders(path: str) -> dict[int, int]:
     """Return the position and the label of each folder of ``path`` called real or fake."""
-    folders = PurePosixPath(path).parts[:-1]
+    folders = path.split("/")[:-1]
     return {
         position: LABEL_WORDS[folder.lower()]
         for position, folder in enumerate(folders)
@@ -258,7 +261,7 @@ def _path_below_root(text: str, where: str) -> str:
 def _why_unusable(file: Path) -> str:
     if media_kind(file) is None:
         return why_not_media(file)
-    return "" if file.is_file() else "listed, but not on disk"
+    return "" if file.is_file() else NOT_ON_DISK
 
 
 def _choice(text: str, words: Mapping[str, Value], where: str, what: str) -> Value:
@@ -271,7 +274,7 @@ def _choice(text: str, words: Mapping[str, Value], where: str, what: str) -> Val
 
 def recognise(root: Path) -> Recognised | None:
     """Recognise folders called real and fake, in the root or one level below."""
-    below = [p for p in sorted(root.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+    below = list_folders(root)
     if not any(find_folder(folder, *CLASS_NAMES[:1]) for folder in (root, *below)):
         return None
     if not any(find_folder(folder, *CLASS_NAMES[1:]) for folder in (root, *below)):

@@ -1,7 +1,7 @@
 """Which data set a folder holds: every source is asked how well the folder fits it."""
 
+import os
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from unmask.data.sources import (
     openforensics,
     uadfv,
 )
-from unmask.data.sources.source import Recognised
+from unmask.data.sources.source import Recognised, list_folders
 
 RECOGNISERS: Final[tuple[Callable[[Path], Recognised | None], ...]] = (
     ffpp.recognise,
@@ -58,15 +58,23 @@ def recognise(root: Path, *, depth: int = 2) -> list[Recognised]:
     Raises:
         DataError: If folders contradict each other, e.g. two spellings of one name.
     """
+    if not _can_hold_a_set(root):
+        return []
     found = [match for ask in RECOGNISERS if (match := ask(root)) is not None]
     sure = [match for match in found if match.fit >= SURE_FIT]
     if sure or depth == 0:
         return sure or sorted(found, key=lambda match: -match.fit)[:1]
-    below = (p for p in sorted(root.iterdir()) if p.is_dir() and not p.name.startswith("."))
-    inner = [match for p in islice(below, MAX_FOLDERS) for match in _below(p, depth - 1)]
+    below = list_folders(root)[:MAX_FOLDERS]
+    inner = [match for folder in below for match in _below(folder, depth - 1)]
     # A set below says more than the folder's own vague shape, unless both are vague.
     sure = [match for match in inner if match.fit >= SURE_FIT]
     return sure or sorted(found, key=lambda match: -match.fit)[:1] or inner
+
+
+def _can_hold_a_set(folder: Path) -> bool:
+    """Tell apart what holds nothing but media, because asking every source takes long there."""
+    with os.scandir(folder) as entries:
+        return any(e.name.lower().endswith((".json", ".csv")) or e.is_dir() for e in entries)
 
 
 def _below(folder: Path, depth: int) -> list[Recognised]:

@@ -81,8 +81,9 @@ class OpenForensics:
         boxes: list[tuple[str, *tuple[float, ...]]] = []
         notes: list[str] = []
         ignored: list[str] = []
-        for part, path in lists.items():
-            part_list = _PartList(part, path)
+        read = [_PartList(part, path) for part, path in lists.items()]
+        for part_list in read:
+            part = part_list.part
             notes += part_list.notes(images)
             for face in part_list.faces(images, ignored):
                 rows.append(self._row(part, face))
@@ -94,7 +95,9 @@ class OpenForensics:
         absent = [name for name in wanted if name.removesuffix("_poly.json") not in lists]
         notes += [f"There is no {name}." for name in absent]
         frame = pd.DataFrame(boxes, columns=BOXES.names)
-        return IndexedVideos(to_videos(rows), notes, ignored, boxes=frame)
+        return IndexedVideos(
+            to_videos(rows), notes, ignored, boxes=frame, num_absent=sum(p.num_absent for p in read)
+        )
 
     def _is_asked(self, part: str) -> bool:
         return SPLITS[part] != "test" or part == self.test
@@ -151,6 +154,7 @@ class _PartList:
 
     def __init__(self, part: str, path: Path) -> None:
         self.part = part
+        self.num_absent = 0
         content = read_json(path)
         try:
             self.labels = _labels(content["categories"], path)
@@ -161,11 +165,12 @@ class _PartList:
 
     def notes(self, images: _ImagesOnDisk) -> list[str]:
         found = sum(bool(images.find(name, self.part)) for name in self.images.values())
+        self.num_absent = len(self.images) - found
         notes = []
-        if found < len(self.images):
+        if self.num_absent:
             notes.append(
-                f"{self.part}: {len(self.images) - found} of {len(self.images)} listed images are "
-                "not on disk."
+                f"{self.part}: {self.num_absent} of {len(self.images)} listed images are not on "
+                "disk."
             )
         if len(self.images) != PUBLISHED[self.part]:
             notes.append(
@@ -183,9 +188,9 @@ class _PartList:
             box = _to_xyxy(entry.get("bbox"))
             reason = (
                 "it belongs to no listed image" if not name
-                else f"{name} is not on disk" if not path
+                else "its image is not on disk" if not path
                 else f"category {entry.get('category_id')!r} is not listed" if label is None
-                else f"its box is {entry.get('bbox')!r}" if box is None
+                else "its box spans nothing" if box is None
                 else "it is a crowd" if entry.get("iscrowd")
                 else ""
             )  # fmt: skip
@@ -240,5 +245,6 @@ def recognise(root: Path) -> Recognised | None:
         source=OpenForensics(test="Test-Challenge" if is_challenge else "Test-Dev"),
         fit=1.0,
         settings={"test": "Test-Challenge"} if is_challenge else {},
+        labels="Each face has its own label; categories are numbered from 0, real first.",
         missing=tuple(f"{part}_poly.json" for part in SPLITS if part not in lists),
     )

@@ -52,6 +52,7 @@ class IndexedVideos:
             image a row is about; None where faces must be found.
         masks: Rows of :data:`unmask.data.manifest.MASKS` where the data set shows which pixels were
             forged; None where it does not.
+        num_absent: Videos or images that a list or a table names and that are not on disk.
     """
 
     videos: pd.DataFrame
@@ -59,6 +60,7 @@ class IndexedVideos:
     ignored: list[str]
     boxes: pd.DataFrame | None = None
     masks: pd.DataFrame | None = None
+    num_absent: int = 0
 
 
 class Source(Protocol):
@@ -94,6 +96,8 @@ class Recognised:
         published: Videos or images of each method as released; those of a whole class stand at
             ``"real"`` and ``"fake"``.
         missing: Parts that are published, but not here.
+        labels: How the data set itself writes labels, where that is not 0 for real and 1 for fake
+            or where a table beside the folders could be taken at its word.
         split_lists: Whether the split lists that are here are the official ones; "" where the data
             set has none.
         has_official_lists: False where they are not, or absent.
@@ -109,6 +113,7 @@ class Recognised:
     split: SplitKind = "official"
     published: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    labels: str = ""
     split_lists: str = ""
     has_official_lists: bool = True
     suspicions: tuple[str, ...] = ()
@@ -170,6 +175,12 @@ def relative_posix(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
+def list_folders(parent: Path) -> list[Path]:
+    """List the sub-folders that are not hidden, by name."""
+    with os.scandir(parent) as entries:
+        return sorted(parent / e.name for e in entries if e.is_dir() and e.name[0] != ".")
+
+
 def list_videos(folder: Path, root: Path) -> tuple[list[Path], list[str]]:
     """List the video files directly in a folder.
 
@@ -217,7 +228,9 @@ def find_folder(parent: Path, *names: str) -> Path | None:
     if not parent.is_dir():
         return None
     wanted = {name.lower() for name in names}
-    found = sorted(p for p in parent.iterdir() if p.name.lower() in wanted and p.is_dir())
+    # Entries as the system lists them: a folder can hold 100,000 files that need no Path.
+    with os.scandir(parent) as entries:
+        found = sorted(parent / e.name for e in entries if e.name.lower() in wanted and e.is_dir())
     if len(found) > 1:
         spellings = " and ".join(path.name for path in found)
         raise DataError(f"{parent} holds {spellings}, which mean the same. Keep one of them.")
