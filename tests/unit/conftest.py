@@ -104,11 +104,15 @@ def _ffpp_kaggle() -> Texts:
     """Flat folders, with DeepFakeDetection's fakes but not its reals."""
     base = "FaceForensics++_C23"
     methods = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
-    return FF_LISTS | _files(
-        (f"{base}/original/{n}.mp4" for n in FF_REALS),
-        (f"{base}/{method}/{n}.mp4" for method in methods for n in FF_FAKES),
-        (f"{base}/DeepFakeDetection/{n}.mp4" for n in DFD_FAKES),
-    ) | {f"{base}/csv/FF++_Metadata.csv": "File Path,Label\nDeepfakes/0.mp4,REAL\n"}
+    return (
+        FF_LISTS
+        | _files(
+            (f"{base}/original/{n}.mp4" for n in FF_REALS),
+            (f"{base}/{method}/{n}.mp4" for method in methods for n in FF_FAKES),
+            (f"{base}/DeepFakeDetection/{n}.mp4" for n in DFD_FAKES),
+        )
+        | {f"{base}/csv/FF++_Metadata.csv": "File Path,Label\nDeepfakes/0.mp4,REAL\n"}
+    )
 
 
 def _celebdf_v2() -> Texts:

@@ -207,7 +207,9 @@ def _diagnose(match: Recognised) -> tuple[Diagnosis, _Indexed | None]:
     files = zip(videos["path"], videos["kind"], strict=True)
     faults, num_opened = find_faults(match.root, dict(files).items(), sizes=sizes)
     parts = _parts(videos, match)
-    absent = [f"Listed, but not on disk: {found.num_absent}."] if found.num_absent else []
+    absent = (
+        [f"Listed, but not or not wholly on disk: {found.num_absent}."] if found.num_absent else []
+    )
     gaps = [*_count_gaps(parts), *absent, *_list_gaps(match), *_partial_files(found.ignored)]
     counted = {part.name: part.found for part in parts}
     said = {*count_notes(counted, match.published), *gaps}

@@ -102,8 +102,12 @@ class DeepfakeBench:
             self._row(video_id, listed, folder, group_of)
             for video_id, (listed, folder) in videos.items()
         ]
-        notes = _notes(rows, ignored)
-        return IndexedVideos(to_videos(found), notes, ignored, num_absent=len(ignored))
+        short = sum(
+            sum(1 for _ in (root / folder).iterdir()) < listed.num_frames
+            for listed, folder in videos.values()
+        )
+        notes = _notes(rows, len(ignored), short)
+        return IndexedVideos(to_videos(found), notes, ignored, num_absent=len(ignored) + short)
 
     def _index_path(self, root: Path) -> Path:
         if self.index_file:
@@ -145,6 +149,7 @@ class _Listed:
     compression: str
     split: str
     frames: str
+    num_frames: int
     splits: set[str]
 
     @property
@@ -234,10 +239,11 @@ def _listed(
     if name not in SPLITS:
         raise DataError(f"The split {split!r} of {word} is not one of {', '.join(SPLITS)}.")
     frames = entry["frames"][0].replace("\\", "/").rpartition("/")[0] if entry["frames"] else ""
-    return _Listed(word, video, label_of(word), compression, name, frames, set())
+    num_frames = len(entry["frames"])
+    return _Listed(word, video, label_of(word), compression, name, frames, num_frames, set())
 
 
-def _notes(rows: Mapping[str, _Listed], ignored: list[str]) -> list[str]:
+def _notes(rows: Mapping[str, _Listed], num_absent: int, num_short: int) -> list[str]:
     notes = []
     several = sum(len(listed.splits) > 1 for listed in rows.values())
     if several:
@@ -245,8 +251,10 @@ def _notes(rows: Mapping[str, _Listed], ignored: list[str]) -> list[str]:
             f"{several} of {len(rows)} videos are in several splits of the index file, as "
             "DeepfakeBench has it for sets without an official one; they were given none."
         )
-    if ignored:
-        notes.append(f"{len(ignored)} of {len(rows)} videos of the index file are not on disk.")
+    if num_absent:
+        notes.append(f"{num_absent} of {len(rows)} videos of the index file are not on disk.")
+    if num_short:
+        notes.append(f"{num_short} videos have fewer frames on disk than the index file lists.")
     notes.append(
         "DeepfakeBench's crops are aligned and widened by 1.3; they are not cut again alike."
     )

@@ -52,7 +52,8 @@ class IndexedVideos:
             image a row is about; None where faces must be found.
         masks: Rows of :data:`unmask.data.manifest.MASKS` where the data set shows which pixels were
             forged; None where it does not.
-        num_absent: Videos or images that a list or a table names and that are not on disk.
+        num_absent: Videos or images that a list or a table names and that are not, or not wholly,
+            on disk.
     """
 
     videos: pd.DataFrame
