@@ -136,8 +136,11 @@ def recognise(root: Path) -> Recognised | None:
     """Recognise the actors' videos by their folders, or by their file names under other folders."""
     compression: Compression
     for compression in ("c23", "c40", "raw"):
-        present = [s for s in subsets_with_videos(root, compression) if s.footage == "actors"]
-        if {subset.label for subset in present} == {REAL, FAKE}:
+        present = subsets_with_videos(root, compression)
+        labels = {subset.label for subset in present if subset.footage == "actors"}
+        # Half of it inside FaceForensics++ is that data set's to tell.
+        is_alone = labels and all(subset.footage == "actors" for subset in present)
+        if labels == {REAL, FAKE} or is_alone:
             settings = {} if compression == "c23" else {"compression": compression}
             return _recognised(root, DFD(compression=compression), settings=settings)
     folders = flat_folders(root)
