@@ -329,7 +329,8 @@ def recognise(root: Path) -> Recognised | None:
     elif any(number > PUBLISHED["v1"][subset] for subset, number in counts.items()):
         version = "v2"
     else:
-        version = "v1" if root.name.lower() in ("celeb-df", "celeb-df-v1", "celebdf_v1") else "v2"
+        is_named_so = root.name.lower() in ("celeb-df", "celeb-df-v1", "celebdf_v1")
+        version = "v1" if is_named_so or counts == PUBLISHED["v1"] else "v2"
     lists, is_official = _judge_test_list(root, version)
     return Recognised(
         data=f"celebdf_{version}",

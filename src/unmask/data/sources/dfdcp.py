@@ -87,13 +87,10 @@ class DFDCPreview:
             raise DataError(f"None of the {len(table)} videos of {root / TABLE} is below {root}.")
         group_of = connected_groups(row.identities for row in rows)
         rows = [replace(row, group=f"{self.name}/{group_of[row.identities[0]]}") for row in rows]
-        found = Counter(CLASS_NAMES[row.label] for row in rows)
-        notes = count_notes(found, PUBLISHED)
-        if len(rows) < len(table):
-            notes.append(
-                f"{len(table) - len(rows)} of {len(table)} videos of {TABLE} are not on disk."
-            )
+        notes = count_notes(Counter(CLASS_NAMES[row.label] for row in rows), PUBLISHED)
         num_absent = len(table) - len(rows)
+        if num_absent:
+            notes.append(f"{num_absent} of {len(table)} videos of {TABLE} are not on disk.")
         return IndexedVideos(to_videos(rows), notes, ignored, num_absent=num_absent)
 
     def _row(self, path: str, key: str, entry: Mapping[str, Any]) -> Video:

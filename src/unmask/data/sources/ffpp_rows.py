@@ -118,16 +118,14 @@ def to_video_rows(
 
     Args:
         rows: Videos of one compression.
-        name: Name of the data set.
-        compression: Of all of them.
-        people: Whose numbers the identities are: the first part of every group.
+        name, compression: Of the data set.
+        people: Whose ids the identities are, the first part of every group.
         split_of: The official split of ``youtube/<id>``.
-        pairs: Pairs of YouTube ids that fakes exist of, so that a group does not depend on which
-            methods are asked for.
+        pairs: YouTube ids in published fakes, whichever methods are asked for.
     """
-    listed = [[f"youtube/{one}" for one in pair] for pair in pairs]
+    listed = ([f"youtube/{one}" for one in pair] for pair in pairs)
     group_of = connected_groups([*(row.nodes for row in rows), *listed])
-    real_ids = {f"{row.subset.method}/{row.stem}" for row in rows if row.subset.label == REAL}
+    reals = {f"{row.subset.method}/{row.stem}" for row in rows if row.subset.label == REAL}
     videos = []
     for row in rows:
         splits = {split_of.get(node, "") for node in row.nodes}
@@ -142,7 +140,7 @@ def to_video_rows(
                 compression=compression,
                 group=f"{people}/{group_of[row.nodes[0]]}",
                 identities=row.identities,
-                original=f"{name}/{row.original}" if row.original in real_ids else "",
+                original=f"{name}/{row.original}" if row.original in reals else "",
                 split=splits.pop() if len(splits) == 1 else "",
             )
         )

@@ -28,6 +28,7 @@ SUBSETS: Final = {
     "FS": Subset(FAKE, "FaceSwap", "youtube"),
     "NT": Subset(FAKE, "NeuralTextures", "youtube"),
 }
+CUT_BY_OTHERS: Final = "Whoever cut these frames chose the compression, the frames and the margin."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +91,7 @@ class GenD:
             notes.append(
                 "No train.json, val.json and test.json, so no video has an official split."
             )
-        notes.append("Whoever cut these frames chose the compression, the frames and the margin.")
-        return IndexedVideos(to_videos(listed), notes, ignored)
+        return IndexedVideos(to_videos(listed), [*notes, CUT_BY_OTHERS], ignored)
 
 
 def recognise(root: Path) -> Recognised | None:

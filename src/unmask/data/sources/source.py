@@ -214,7 +214,8 @@ def walk_files(root: Path) -> Iterator[Path]:
             for name in folders
             if not name.startswith(".") and not here.is_relative_to((here / name).resolve())
         )
-        yield from (Path(directory) / name for name in sorted(names))
+        parent = Path(directory)
+        yield from (parent / name for name in sorted(names))
 
 
 def find_folder(parent: Path, *names: str) -> Path | None:
