@@ -118,13 +118,14 @@ def to_video_rows(
 
     Args:
         rows: Videos of one compression.
-        name, compression: Of the data set.
+        name: Name of the data set.
+        compression: Theirs.
         people: Whose ids the identities are, the first part of every group.
         split_of: The official split of ``youtube/<id>``.
         pairs: YouTube ids in published fakes, whichever methods are asked for.
     """
-    listed = ([f"youtube/{one}" for one in pair] for pair in pairs)
-    group_of = connected_groups([*(row.nodes for row in rows), *listed])
+    listed = [[f"youtube/{one}" for one in pair] for pair in pairs]
+    group_of = connected_groups([row.nodes for row in rows] + listed)
     reals = {f"{row.subset.method}/{row.stem}" for row in rows if row.subset.label == REAL}
     videos = []
     for row in rows:
