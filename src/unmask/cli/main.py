@@ -12,6 +12,7 @@ from unmask.core.errors import ConfigError, did_you_mean
 
 # Verb -> what it does; each lives in the module of its name with a function of its name.
 VERBS = {
+    "doctor": "any folder -> which data set it is, what is missing, how to go on",
     "index": "a data set's folder -> videos.parquet",
     "prepare": "videos and images -> face crops",
     "train": "face crops -> a detector, measured and reported",

@@ -15,7 +15,7 @@ from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file, write_parquet
 
 SPLITS: Final = ("train", "val", "test")
-KINDS: Final = ("video", "image")
+KINDS: Final = ("video", "image", "frames")
 
 VIDEOS: Final = pa.schema(
     [
@@ -24,7 +24,8 @@ VIDEOS: Final = pa.schema(
         pa.field("dataset", pa.string(), nullable=False),
         # POSIX path below the data set's root
         pa.field("path", pa.string(), nullable=False),
-        # "video" or "image"; an image is a clip of one frame
+        # "video" or "image"; an image is a clip of one frame. "frames" is a folder of images that
+        # are the frames of one video in the order of their names
         pa.field("kind", pa.string(), nullable=False),
         # 0 real, 1 fake
         pa.field("label", pa.int8(), nullable=False),
@@ -40,6 +41,27 @@ VIDEOS: Final = pa.schema(
         pa.field("original", pa.string(), nullable=False),
         # "train", "val", "test"; "" where none is official and none was assigned yet
         pa.field("split", pa.string(), nullable=False),
+    ]
+)
+
+# Optional, beside videos.parquet: of rows about one annotated face of an image with several.
+BOXES: Final = pa.schema(
+    [
+        pa.field("video_id", pa.string(), nullable=False),
+        # in pixels of the image as stored, which carries no EXIF turn
+        *(
+            pa.field(f"box_{side}", pa.float64(), nullable=False)
+            for side in ("x1", "y1", "x2", "y2")
+        ),
+    ]
+)
+
+# Optional, beside videos.parquet: of fakes whose forged pixels are published.
+MASKS: Final = pa.schema(
+    [
+        pa.field("video_id", pa.string(), nullable=False),
+        # POSIX path below the data set's root, of a file with as many frames as the video
+        pa.field("path", pa.string(), nullable=False),
     ]
 )
 
@@ -90,6 +112,8 @@ FAILURES: Final = pa.schema(
 
 KEYS: Final = {
     "videos": (VIDEOS, ["video_id"]),
+    "boxes": (BOXES, ["video_id"]),
+    "masks": (MASKS, ["video_id"]),
     "faces": (FACES, ["video_id", "track_id", "frame_index"]),
     "failures": (FAILURES, ["video_id"]),
 }
@@ -100,7 +124,7 @@ def write_table(path: Path, name: str, frame: pd.DataFrame) -> None:
 
     Args:
         path: Where to write.
-        name: ``"videos"``, ``"faces"`` or ``"failures"``.
+        name: A key of :data:`KEYS`.
         frame: Its rows, in any order; columns outside the schema are refused.
 
     Raises:
@@ -130,7 +154,7 @@ def read_table(path: Path, name: str) -> pd.DataFrame:
 
     Args:
         path: A file that :func:`write_table` wrote.
-        name: ``"videos"``, ``"faces"`` or ``"failures"``.
+        name: A key of :data:`KEYS`.
 
     Returns:
         Its rows in the order of the key.

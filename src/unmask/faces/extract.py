@@ -14,6 +14,7 @@ from unmask.faces.detect import MTCNNDetector
 from unmask.faces.face import Face, FaceDetector
 from unmask.faces.track import IoUTracker
 from unmask.faces.verify import MTCNNVerifier
+from unmask.video.frames import FramesReader
 from unmask.video.reader import Frame, FrameReader, ImageReader, PyAVReader
 from unmask.video.sampling import SamplingPolicy, UniformSampling
 
@@ -60,6 +61,7 @@ class FaceExtractor:
         tracker: Links faces into tracks.
         max_tracks: Keep so many tracks, the largest first; None keeps all.
         image_reader: Reads still images.
+        frames_reader: Reads folders of frames.
     """
 
     reader: FrameReader = field(default_factory=PyAVReader)
@@ -70,6 +72,7 @@ class FaceExtractor:
     tracker: IoUTracker = field(default_factory=IoUTracker)
     max_tracks: int | None = None
     image_reader: FrameReader = field(default_factory=ImageReader)
+    frames_reader: FrameReader = field(default_factory=FramesReader)
 
     def __post_init__(self) -> None:
         if self.max_tracks is not None and self.max_tracks < 1:
@@ -80,19 +83,20 @@ class FaceExtractor:
 
         Args:
             path: The file.
-            kind: ``"video"`` or ``"image"``.
+            kind: ``"video"``, ``"image"`` or ``"frames"``, a folder of images.
 
         Returns:
             Its crops in order of time, at least one.
 
         Raises:
-            ValueError: If ``kind`` is neither.
+            ValueError: If ``kind`` is none of them.
             VideoError: If the file cannot be read, or with the reason ``no_face`` or
                 ``no_verified_face`` if no face is found or none is found again in its crop.
         """
-        if kind not in ("video", "image"):
-            raise ValueError(f"kind must be 'video' or 'image', got {kind!r}.")
-        reader = self.reader if kind == "video" else self.image_reader
+        readers = {"video": self.reader, "image": self.image_reader, "frames": self.frames_reader}
+        if kind not in readers:
+            raise ValueError(f"kind must be one of {', '.join(readers)}, got {kind!r}.")
+        reader = readers[kind]
         timeline = reader.timeline(path)
         indices = self.sampling(timeline.pts, timeline.time_base)
         frames = reader.read(path, timeline, indices)

@@ -41,13 +41,14 @@ class IndexSummary:
 def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> IndexSummary:
     """Find the videos of a data set, split them and write ``videos.parquet`` and ``index.json``.
 
-    Equal data and settings give equal bytes in both.
+    ``boxes.parquet`` and ``masks.parquet`` come beside them where the data set has annotated faces
+    or masks. Equal data and settings give equal bytes in each.
 
     Args:
         source: The data set's layout.
         root: Its folder.
         split: Fills the split of every video; it may leave videos out.
-        index_dir: Where the two files go.
+        index_dir: Where the files go.
 
     Returns:
         What was found, for a person.
@@ -70,6 +71,8 @@ def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> I
     )
     settings = {"root": str(root.resolve()), "source": repr(source), "split_rule": repr(split)}
     write_table(summary.videos_path, "videos", videos)
+    for name, table in (("boxes", found.boxes), ("masks", found.masks)):
+        _write_beside(index_dir / f"{name}.parquet", name, table, videos)
     write_json(
         index_dir / "index.json", settings | _to_json(summary) | {"ignored": sorted(found.ignored)}
     )
@@ -87,6 +90,14 @@ def summary_table(summary: IndexSummary) -> Table:
         numbers = rows.set_index("split")["num_videos"]
         table.add_row(str(label), str(method), *(str(numbers.get(split, 0)) for split in splits))
     return table
+
+
+def _write_beside(path: Path, name: str, table: pd.DataFrame | None, videos: pd.DataFrame) -> None:
+    """Write what the source knows of the videos that stay, or remove what an earlier one knew."""
+    if table is None:
+        path.unlink(missing_ok=True)
+        return
+    write_table(path, name, table[table["video_id"].isin(videos["video_id"])])
 
 
 def _to_json(summary: IndexSummary) -> dict[str, Any]:

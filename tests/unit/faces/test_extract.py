@@ -98,5 +98,5 @@ def test_the_cropper_sets_the_size(video: Path) -> None:
 
 
 def test_an_unknown_kind_is_named(video: Path) -> None:
-    with pytest.raises(ValueError, match="kind must be 'video' or 'image', got 'audio'"):
+    with pytest.raises(ValueError, match="kind must be one of video, image, frames, got 'audio'"):
         EXTRACTOR.extract(video, "audio")

@@ -1,4 +1,4 @@
-"""Celeb-DF versions 1 and 2.
+"""Celeb-DF versions 1 and 2, and version 3, which is called Celeb-DF++.
 
 Li et al., "Celeb-DF: A Large-scale Challenging Dataset for DeepFake Forensics", CVPR 2020.
 """
@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Literal, get_args
 
 from unmask.core.errors import DataError, did_you_mean
@@ -15,11 +15,12 @@ from unmask.core.labels import FAKE, REAL
 from unmask.data.groups import connected_groups
 from unmask.data.sources.source import (
     IndexedVideos,
+    Recognised,
     Video,
+    check_layout,
     check_name,
     check_root,
     count_notes,
-    describe_entries,
     find_folder,
     inner_folder,
     list_videos,
@@ -27,12 +28,13 @@ from unmask.data.sources.source import (
     to_videos,
 )
 
-Version = Literal["v1", "v2"]
+Version = Literal["v1", "v2", "v3"]
 
 LABELS: Final = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": FAKE}
 PUBLISHED: Final = {
     "v1": {"Celeb-real": 158, "YouTube-real": 250, "Celeb-synthesis": 795},
     "v2": {"Celeb-real": 590, "YouTube-real": 300, "Celeb-synthesis": 5639},
+    "v3": {"Celeb-real": 590, "YouTube-real": 300},
 }
 # The number of test videos of v1 could not be found in a source.
 PUBLISHED_TEST: Final = {"v2": 518}
@@ -44,7 +46,29 @@ NAMES: Final = {
     "Celeb-synthesis": re.compile(r"(?P<target>id\d+)_(?P<source>id\d+)_(?P<recording>\d+)"),
 }
 
-# The subset in lower case, because some copies spell it Youtube-real, and the file's stem.
+# Version 3 sorts the methods below Celeb-synthesis into these folders.
+CATEGORIES: Final = {
+    "FaceSwap": (
+        "Celeb-DF", "BlendFace", "GHOST", "HifiFace", "InSwapper", "MobileFaceSwap", "SimSwap",
+        "UniFace",
+    ),
+    "FaceReenact": (
+        "DaGAN", "FSRT", "HyperReenact", "LIA", "LivePortrait", "MCNET", "TPSMM",
+    ),
+    "TalkingFace": (
+        "AniTalker", "EchoMimic", "EDTalk", "FLOAT", "IP_LAP", "Real3DPortrait", "SadTalker",
+    ),
+}  # fmt: skip
+CATEGORY_OF: Final = {name: category for category, all_ in CATEGORIES.items() for name in all_}
+# One method has two spellings in the README.
+METHODS: Final = {name.lower(): name for name in CATEGORY_OF} | {"celeb-df-v2": "Celeb-DF"}
+# A re-enacted or talking face can have no second person, and more behind the recording's number.
+NAME_OF_V3: Final = re.compile(
+    r"(?P<target>id\d+)(_(?P<source>id\d+))?_(?P<recording>\d+)([_-].*)?"
+)
+
+# The subset in lower case, because some copies spell it Youtube-real, and the file's stem. Names
+# repeat from method to method in version 3, so there the subset is e.g. "celeb-synthesis/simswap".
 Key = tuple[str, str]
 
 
@@ -58,7 +82,9 @@ class CelebDF:
 
     Args:
         name: Name of the data set in every table; by default ``"celebdf_<version>"``.
-        version: Which release this is, for comparison with the published numbers of videos.
+        version: Which release this is. In v3, a method is a folder below ``Celeb-synthesis``.
+        people: Whose ids the identities are, the first part of every group; v3 has v2's people. By
+            default ``name``.
 
     Raises:
         ValueError: If an argument is not one of the above.
@@ -66,6 +92,7 @@ class CelebDF:
 
     name: str = ""
     version: Version = "v2"
+    people: str = ""
 
     def __post_init__(self) -> None:
         if self.version not in get_args(Version):
@@ -76,6 +103,7 @@ class CelebDF:
         if not self.name:
             object.__setattr__(self, "name", f"celebdf_{self.version}")
         check_name(self.name)
+        check_name(self.people or self.name)
 
     def index(self, root: Path) -> IndexedVideos:
         """List the videos below ``root``.
@@ -89,23 +117,27 @@ class CelebDF:
                 malformed.
         """
         check_root(root, name=self.name)
-        folders = _find_subsets(root)
+        folders = _find_subsets(root, self.version)
         rows: list[_Row] = []
         ignored: list[str] = []
-        for subset, folder in folders.items():
-            found, others = _read_subset(folder, root, subset)
+        for subset, method, folder in folders:
+            found, others = _read_subset(folder, root, subset, method)
             rows += found
             ignored += others
         if not rows:
-            places = ", ".join(str(folder) for folder in folders.values())
+            places = ", ".join(str(folder) for _, _, folder in folders)
             raise DataError(f"No Celeb-DF video in {places}; {len(ignored)} other files are there.")
         listed = read_test_list(root / TEST_LIST)
-        videos = to_videos(_to_video_rows(rows, listed, self.name))
-        return IndexedVideos(videos, self._notes(rows, listed), ignored)
+        videos = to_videos(_to_video_rows(rows, listed, self.name, self.people or self.name))
+        num_absent = len(listed.keys() - {row.key for row in rows})
+        return IndexedVideos(videos, self._notes(rows, listed), ignored, num_absent=num_absent)
 
     def _notes(self, rows: Sequence["_Row"], listed: Mapping[Key, int]) -> list[str]:
         counts = Counter(row.subset for row in rows)
-        missing = [subset for subset in LABELS if subset not in counts]
+        missing: list[str] = [subset for subset in LABELS if subset not in counts]
+        if self.version == "v3":
+            methods = {row.method for row in rows}
+            missing += sorted(CATEGORY_OF.keys() - methods)
         notes = [f"There is no video of '{subset}'." for subset in missing]
         notes += count_notes(counts, PUBLISHED[self.version])
         if not listed:
@@ -137,14 +169,31 @@ def read_test_list(path: Path) -> dict[Key, int]:
             continue
         match line.split(maxsplit=1):
             case ["0" | "1" as is_real, name] if "/" in name:
-                parts = Path(name.strip())
-                labels[parts.parts[0].lower(), parts.stem] = REAL if is_real == "1" else FAKE
+                labels[_listed_key(name.strip())] = REAL if is_real == "1" else FAKE
             case _:
                 raise DataError(
                     f"Line {number} of {path} is {line!r}, but must look like "
                     "'1 YouTube-real/00170.mp4'."
                 )
     return labels
+
+
+def _listed_key(name: str) -> Key:
+    """Read a path of the list, with or without the folders of version 3.
+
+    Example:
+        >>> _listed_key("Celeb-synthesis/FaceSwap/SimSwap/id1_id0_0007.mp4")
+        ('celeb-synthesis/simswap', 'id1_id0_0007')
+    """
+    path = PurePosixPath(name)
+    subset, *folders = (part.lower() for part in path.parts[:-1])
+    method = METHODS.get(folders[-1], "") if folders else ""
+    return _key(subset, method, path.stem)
+
+
+def _key(subset: str, method: str, stem: str) -> Key:
+    is_new = method not in ("", "Celeb-DF") and method not in LABELS
+    return f"{subset}/{method}".lower() if is_new else subset.lower(), stem
 
 
 @dataclass(frozen=True)
@@ -154,12 +203,13 @@ class _Row:
     path: str
     stem: str
     subset: str
+    method: str
     identities: tuple[str, ...]
     original: str
 
     @property
     def key(self) -> Key:
-        return self.subset.lower(), self.stem
+        return _key(self.subset, self.method, self.stem)
 
     @property
     def nodes(self) -> list[str]:
@@ -168,51 +218,64 @@ class _Row:
         return [f"{footage}/{identity}" for identity in self.identities]
 
 
-def _find_subsets(root: Path) -> dict[str, Path]:
+def _find_subsets(root: Path, version: str) -> list[tuple[str, str, Path]]:
+    """List (subset, method, folder of videos)."""
     folders = {subset: find_folder(root, subset) for subset in LABELS}
-    present = {subset: inner_folder(folder) for subset, folder in folders.items() if folder}
-    if present:
-        return present
-    inside = [
-        p.name
-        for p in sorted(root.iterdir())
-        if p.is_dir() and any(find_folder(p, subset) for subset in LABELS)
-    ]
-    hint = f" The layout starts in '{inside[0]}': set data.root to it." if inside else ""
-    raise DataError(
-        f"No Celeb-DF at {root}: looked for the folders {', '.join(LABELS)}, "
-        f"found {describe_entries(root)}.{hint}"
-    )
+    check_layout(root, "Celeb-DF", LABELS, is_there=any(folders.values()))
+    found = []
+    for subset, folder in folders.items():
+        if folder and version == "v3" and LABELS[subset] == FAKE:
+            found += [(subset, method, inner) for method, inner in method_folders(folder).items()]
+        elif folder:
+            found.append((subset, subset, inner_folder(folder)))
+    return found
 
 
-def _read_subset(folder: Path, root: Path, subset: str) -> tuple[list[_Row], list[str]]:
+def method_folders(synthesis: Path) -> dict[str, Path]:
+    """Find version 3's folder of each method below ``Celeb-synthesis``, sorted or not."""
+    categories = (find_folder(synthesis, category) for category in CATEGORIES)
+    parents = [synthesis, *(folder for folder in categories if folder)]
+    folders = (p for parent in parents for p in sorted(parent.iterdir()) if p.is_dir())
+    return {
+        METHODS[folder.name.lower()]: inner_folder(folder)
+        for folder in folders
+        if folder.name.lower() in METHODS
+    }
+
+
+def _read_subset(
+    folder: Path, root: Path, subset: str, method: str
+) -> tuple[list[_Row], list[str]]:
     rows: list[_Row] = []
     files, ignored = list_videos(folder, root)
+    pattern = NAMES[subset] if method == subset else NAME_OF_V3
     for file in files:
         path = relative_posix(file, root)
-        parts = NAMES[subset].fullmatch(file.stem)
+        parts = pattern.fullmatch(file.stem)
         if parts is None:
-            ignored.append(f"{path}: not a file name of '{subset}'")
+            ignored.append(f"{path}: not a file name of '{method}'")
             continue
         named = parts.groupdict()
-        identities = tuple(named[part] for part in ("target", "source") if part in named)
+        identities = tuple(named[part] for part in ("target", "source") if named.get(part))
         is_fake = LABELS[subset] == FAKE
         original = f"Celeb-real/{named['target']}_{named['recording']}" if is_fake else ""
-        rows.append(_Row(path, file.stem, subset, identities, original))
+        rows.append(_Row(path, file.stem, subset, method, identities, original))
     return rows, ignored
 
 
-def _to_video_rows(rows: Sequence[_Row], listed: Mapping[Key, int], name: str) -> list[Video]:
+def _to_video_rows(
+    rows: Sequence[_Row], listed: Mapping[Key, int], name: str, people: str
+) -> list[Video]:
     group_of = connected_groups(row.nodes for row in rows)
     real_ids = {f"{row.subset}/{row.stem}" for row in rows if LABELS[row.subset] == REAL}
     return [
         Video(
-            video_id=f"{name}/{row.subset}/{row.stem}",
+            video_id=f"{name}/{row.method}/{row.stem}",
             dataset=name,
             path=row.path,
             label=LABELS[row.subset],
-            method=row.subset,
-            group=f"{name}/{group_of[row.nodes[0]]}",
+            method=row.method,
+            group=f"{people}/{group_of[row.nodes[0]]}",
             identities=row.identities,
             original=f"{name}/{row.original}" if row.original in real_ids else "",
             split="test" if row.key in listed else "",
@@ -246,3 +309,56 @@ def _list_notes(rows: Sequence[_Row], listed: Mapping[Key, int]) -> list[str]:
             "it: a detector trained on the rest is tested on faces it knows."
         )
     return notes
+
+
+def recognise(root: Path) -> Recognised | None:
+    """Recognise Celeb-DF by its three folders, and its version by what is in them."""
+    folders = {subset: find_folder(root, subset) for subset in LABELS}
+    if sum(folder is not None for folder in folders.values()) < 2:
+        return None
+    counts = {
+        subset: sum(1 for _ in inner_folder(folder).iterdir())
+        for subset, folder in folders.items()
+        if folder
+    }
+    synthesis = folders["Celeb-synthesis"]
+    version: Version
+    methods = method_folders(synthesis) if synthesis else {}
+    if methods:
+        version = "v3"
+    elif any(number > PUBLISHED["v1"][subset] for subset, number in counts.items()):
+        version = "v2"
+    else:
+        is_named_so = root.name.lower() in ("celeb-df", "celeb-df-v1", "celebdf_v1")
+        version = "v1" if is_named_so or counts == PUBLISHED["v1"] else "v2"
+    lists, is_official = _judge_test_list(root, version)
+    return Recognised(
+        data=f"celebdf_{version}",
+        title={"v3": "Celeb-DF++"}.get(version, f"Celeb-DF {version}"),
+        root=root,
+        source=CelebDF(version=version, people="celebdf_v2" if version == "v3" else ""),
+        fit=1.0,
+        split="official_test",
+        published=PUBLISHED[version],
+        missing=(
+            *(subset for subset, folder in folders.items() if folder is None),
+            *(m for m in CATEGORY_OF if version == "v3" and m not in methods),
+        ),
+        labels=f"In {TEST_LIST} 1 means real; the folders' names are believed.",
+        split_lists=lists,
+        has_official_lists=is_official,
+    )
+
+
+def _judge_test_list(root: Path, version: str) -> tuple[str, bool]:
+    """Say whether the test list has as many videos as published; its hash is not known."""
+    try:
+        number = len(read_test_list(root / TEST_LIST))
+    except DataError as error:
+        return str(error), False
+    if not number:
+        return f"There is no {TEST_LIST}.", False
+    published = PUBLISHED_TEST.get(version)
+    if published is None:
+        return f"{TEST_LIST} names {number} videos; how many are published is not known.", True
+    return f"{TEST_LIST} names {number} videos; {published} are published.", number == published

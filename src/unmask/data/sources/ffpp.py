@@ -4,80 +4,64 @@ Rössler et al., "FaceForensics++: Learning to Detect Manipulated Facial Images"
 """
 
 import hashlib
-import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import pandas as pd
 
 from unmask.core.errors import DataError, did_you_mean
 from unmask.core.labels import FAKE, REAL
-from unmask.data.groups import connected_groups
-from unmask.data.manifest import SPLITS
+from unmask.data.manifest import MASKS, SPLITS
+from unmask.data.sources.ffpp_rows import (
+    ACTOR_METHOD,
+    DFD_WITHOUT_REALS,
+    OFFICIAL_NAMES,
+    PUBLISHED,
+    Pair,
+    Row,
+    Subset,
+    footage_of,
+    read_subset,
+    to_video_rows,
+)
 from unmask.data.sources.source import (
     IndexedVideos,
-    Video,
+    Recognised,
+    check_layout,
     check_name,
     check_root,
     count_notes,
     describe_entries,
     find_folder,
+    first_video_name,
     inner_folder,
+    list_folders,
     list_videos,
+    read_json,
     relative_posix,
     to_videos,
 )
 
-Compression = Literal["raw", "c23", "c40"]
+Compression = Literal["raw", "c0", "c23", "c40"]
 Footage = Literal["youtube", "actors"]
 
+OFFICIAL: Final = "train.json, val.json and test.json are the official ones."
+TOP: Final = ("original_sequences", "manipulated_sequences")
 # Some copies call the uncompressed videos c0.
-FOLDERS_OF_COMPRESSION: Final = {"raw": ("raw", "c0"), "c23": ("c23",), "c40": ("c40",)}
-# Made from the actors' videos; every other method is made from the YouTube videos.
-ACTOR_METHOD: Final = "DeepFakeDetection"
-PUBLISHED: Final = {
-    "youtube": 1000,
-    "actors": 363,
-    "Deepfakes": 1000,
-    "Face2Face": 1000,
-    "FaceShifter": 1000,
-    "FaceSwap": 1000,
-    "NeuralTextures": 1000,
-    ACTOR_METHOD: 3068,
+FOLDERS_OF_COMPRESSION: Final[dict[Compression, tuple[str, ...]]] = {
+    "raw": ("raw", "c0"),
+    "c23": ("c23",),
+    "c40": ("c40",),
 }
-OFFICIAL_NAMES: Final = {name.lower(): name for name in PUBLISHED}
 # Of the sorted ids joined by ",", so that re-formatting a list changes nothing.
 OFFICIAL_LISTS: Final = {
     "train": "47d0e1b5e7d985957b023865737bc3cfab2bbdc6a7444d67612836ca0d6fa7c5",
     "val": "ba0cc34ea73a462f885f80361f9c48bcb2db402bd80d5ec350efefe117ff3c48",
     "test": "e3471dcb4b325062fa30e18b37518f29828c4b1cabf33b69ac5b96d97bb6e36c",
 }
-# What a file name says, as published: fakes are <target>_<source>.
-NAMES: Final = {
-    ("youtube", REAL): re.compile(r"(?P<target>\d+)"),
-    ("youtube", FAKE): re.compile(r"(?P<target>\d+)_(?P<source>\d+)"),
-    ("actors", REAL): re.compile(r"(?P<target>\d+)__(?P<scene>.+)"),
-    ("actors", FAKE): re.compile(r"(?P<target>\d+)_(?P<source>\d+)__(?P<scene>.+)__\w+"),
-}
-
-Pair = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class _Subset:
-    """A folder of real videos or of one manipulation."""
-
-    label: int
-    method: str
-    footage: str
-
-    @property
-    def parent(self) -> str:
-        return "original_sequences" if self.label == REAL else "manipulated_sequences"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,15 +70,19 @@ class FaceForensics:
 
     A fake ``000_003`` shows 003's face over 000's footage and joins both into one group. Labels
     come from the folder. The official lists hold *pairs*: ``["071", "054"]`` places both reals
-    and, of every method, both fakes. Masks and other compressions are never read.
+    and, of every method, both fakes. Masks are named beside their fakes and are the same for every
+    compression; other compressions are never read.
 
     Args:
         name: Name of the data set in every table.
-        compression: Which copies to index; ``"raw"`` also accepts a folder called ``c0``.
+        compression: Which copies to index; ``"raw"`` and ``"c0"`` are one, in either spelling.
         methods: Folders below ``manipulated_sequences``, official or your own, in any spelling of
             upper and lower case. ``DeepFakeDetection`` needs ``"actors"`` among ``reals``, every
             other method ``"youtube"``: fakes against reals of other footage measure the footage.
         reals: Folders below ``original_sequences``.
+        people: Whose ids the identities are, the first part of every group: another copy of the
+            same footage gets the same, so that a shared person is seen across data sets. By
+            default ``name``.
 
     Raises:
         ValueError: If an argument is not one of the above.
@@ -110,14 +98,18 @@ class FaceForensics:
         "FaceShifter",
     )
     reals: Sequence[Footage] = ("youtube",)
+    people: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_name(self.people or self.name)
         if self.compression not in get_args(Compression):
             raise ValueError(
                 f"compression is {self.compression!r}, which FaceForensics++ does not have"
                 + did_you_mean(str(self.compression), get_args(Compression))
             )
+        if self.compression == "c0":
+            object.__setattr__(self, "compression", "raw")
         for argument in ("methods", "reals"):
             values = getattr(self, argument)
             if isinstance(values, str) or not values or len(set(values)) < len(values):
@@ -132,10 +124,10 @@ class FaceForensics:
                     + did_you_mean(footage, get_args(Footage))
                 )
         for method in self.methods:
-            if _footage_of(method) not in self.reals:
+            if footage_of(method) not in self.reals:
                 raise ValueError(
                     f"methods holds {method!r}, whose real counterparts are "
-                    f"{_footage_of(method)!r}, but reals is {list(self.reals)}. Add them to reals."
+                    f"{footage_of(method)!r}, but reals is {list(self.reals)}. Add them to reals."
                 )
 
     def index(self, root: Path) -> IndexedVideos:
@@ -151,11 +143,11 @@ class FaceForensics:
         check_root(root, name=self.name)
         self._check_layout(root)
         pairs = read_split_lists(root) if "youtube" in self.reals else {}
-        rows: list[_Row] = []
+        rows: list[Row] = []
         ignored: list[str] = []
         for subset in self._subsets():
             folder = self._folder(root, subset)
-            found, others = _read_subset(folder, root, subset)
+            found, others = read_subset(folder, root, subset)
             if not found:
                 raise DataError(
                     f"{folder} holds no video of '{subset.method}'; "
@@ -163,25 +155,27 @@ class FaceForensics:
                 )
             rows += found
             ignored += others
-        videos = to_videos(_to_video_rows(rows, pairs, self.name, self.compression))
-        return IndexedVideos(videos, self._notes(root, videos, pairs), ignored)
+        listed = to_video_rows(
+            rows,
+            name=self.name,
+            compression=self.compression,
+            people=self.people or self.name,
+            split_of=split_of_ids(pairs),
+            pairs=[pair for split in pairs.values() for pair in split],
+        )
+        videos = to_videos(listed)
+        masks = find_masks(root, rows, name=self.name)
+        return IndexedVideos(videos, self._notes(root, videos, pairs), ignored, masks=masks)
 
-    def _subsets(self) -> list[_Subset]:
-        reals = [_Subset(REAL, footage, footage) for footage in self.reals]
-        return reals + [_Subset(FAKE, method, _footage_of(method)) for method in self.methods]
+    def _subsets(self) -> list[Subset]:
+        reals = [Subset(REAL, footage, footage) for footage in self.reals]
+        return reals + [Subset(FAKE, method, footage_of(method)) for method in self.methods]
 
     def _check_layout(self, root: Path) -> None:
-        top = ("original_sequences", "manipulated_sequences")
-        if all(find_folder(root, name) for name in top):
-            return
-        inside = [p.name for p in sorted(root.iterdir()) if p.is_dir() and find_folder(p, top[0])]
-        hint = f" The layout starts in '{inside[0]}': set data.root to it." if inside else ""
-        raise DataError(
-            f"No FaceForensics++ at {root}: looked for the folders {' and '.join(top)}, "
-            f"found {describe_entries(root)}.{hint}"
-        )
+        is_there = all(find_folder(root, name) for name in TOP)
+        check_layout(root, "FaceForensics++", TOP, is_there=is_there)
 
-    def _folder(self, root: Path, subset: _Subset) -> Path:
+    def _folder(self, root: Path, subset: Subset) -> Path:
         """Find the folder that holds the videos of a subset, through every known spelling."""
         parent = find_folder(root, subset.parent) or root / subset.parent
         folder = find_folder(parent, subset.method)
@@ -206,11 +200,10 @@ class FaceForensics:
         notes = count_notes(Counter(videos["method"].tolist()), PUBLISHED)
         if "youtube" in self.reals:
             notes += _list_notes(pairs)
-        parent = find_folder(root, "manipulated_sequences") or root
+        parent = find_folder(root, TOP[1])
         asked = {method.lower() for method in self.methods}
-        unused = sorted(
-            p.name for p in parent.iterdir() if p.is_dir() and p.name.lower() not in asked
-        )
+        folders = parent.iterdir() if parent else ()
+        unused = sorted(p.name for p in folders if p.is_dir() and p.name.lower() not in asked)
         if unused:
             notes.append(f"Not asked for in `methods`, so not indexed: {', '.join(unused)}.")
         num_unplaced = int((videos["split"] == "").sum())
@@ -248,7 +241,7 @@ def read_split_lists(root: Path) -> dict[str, list[Pair]]:
             missing = ", ".join(f"{split}.json" for split in SPLITS if split not in present)
             raise DataError(f"{folder} holds only some of the split lists: add {missing}.")
         pairs = {split: _read_pairs(folder / f"{split}.json") for split in SPLITS}
-        _split_of_ids(pairs)
+        split_of_ids(pairs)
         return pairs
     return {}
 
@@ -264,76 +257,37 @@ def hash_of_ids(pairs: Iterable[Pair]) -> str:
     return hashlib.sha256(",".join(ids).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A video file and what its name says."""
+def find_masks(root: Path, rows: Sequence[Row], *, name: str) -> pd.DataFrame | None:
+    """Find the masks of fakes, which lie beside the compressions or in a tree of their own.
 
-    path: str
-    stem: str
-    subset: _Subset
-    identities: tuple[str, ...]
-    original: str
+    Args:
+        root: The folder that holds ``manipulated_sequences``.
+        rows: Indexed videos.
+        name: Name of the data set.
 
-    @property
-    def nodes(self) -> list[str]:
-        """Identities made unique, because actors and YouTube videos are numbered separately."""
-        return [f"{self.subset.footage}/{identity}" for identity in self.identities]
-
-
-def _footage_of(method: str) -> str:
-    return "actors" if method == ACTOR_METHOD else "youtube"
-
-
-def _read_subset(folder: Path, root: Path, subset: _Subset) -> tuple[list[_Row], list[str]]:
-    rows: list[_Row] = []
-    files, ignored = list_videos(folder, root)
-    for file in files:
-        path = relative_posix(file, root)
-        parts = NAMES[subset.footage, subset.label].fullmatch(file.stem)
-        if parts is None:
-            ignored.append(f"{path}: not a file name of '{subset.method}'")
-            continue
-        named = parts.groupdict()
-        identities = tuple(named[part] for part in ("target", "source") if part in named)
-        scene = f"__{named['scene']}" if "scene" in named else ""
-        original = f"{subset.footage}/{named['target']}{scene}" if subset.label == FAKE else ""
-        rows.append(_Row(path, file.stem, subset, identities, original))
-    return rows, ignored
-
-
-def _to_video_rows(
-    rows: Sequence[_Row], pairs: Mapping[str, Sequence[Pair]], name: str, compression: str
-) -> list[Video]:
-    split_of = _split_of_ids(pairs)
-    # The lists join pairs too, so that a group does not depend on which methods are asked for.
-    listed = [[f"youtube/{one}" for one in pair] for split in pairs.values() for pair in split]
-    group_of = connected_groups([*(row.nodes for row in rows), *listed])
-    real_ids = {f"{row.subset.method}/{row.stem}" for row in rows if row.subset.label == REAL}
-    videos = []
+    Returns:
+        Rows of :data:`unmask.data.manifest.MASKS`, or None where there is no mask.
+    """
+    found: list[tuple[str, str]] = []
+    by_method: dict[str, dict[str, str]] = {}
     for row in rows:
-        splits = {split_of.get(node, "") for node in row.nodes}
-        videos.append(
-            Video(
-                video_id=f"{name}/{row.subset.method}/{row.stem}",
-                dataset=name,
-                path=row.path,
-                label=row.subset.label,
-                method=row.subset.method,
-                compression=compression,
-                group=f"{name}/{group_of[row.nodes[0]]}",
-                identities=row.identities,
-                original=f"{name}/{row.original}" if row.original in real_ids else "",
-                split=splits.pop() if len(splits) == 1 else "",
-            )
-        )
-    return videos
+        if row.subset.label == FAKE:
+            by_method.setdefault(row.subset.method, {})[row.stem] = row.path
+    for method, stems in by_method.items():
+        for parent in (root, root / "masks"):
+            above = find_folder(parent, TOP[1])
+            folder = above and find_folder(above, method)
+            folder = folder and find_folder(folder, "masks")
+            videos = list_videos(inner_folder(folder), root)[0] if folder else []
+            ids = {v.stem: relative_posix(v, root) for v in videos if v.stem in stems}
+            found += [(f"{name}/{method}/{stem}", path) for stem, path in ids.items()]
+            if ids:
+                break
+    return pd.DataFrame(found, columns=MASKS.names) if found else None
 
 
 def _read_pairs(path: Path) -> list[Pair]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path} is not readable JSON: {error}.") from error
+    value = read_json(path)
     if not isinstance(value, list):
         raise DataError(f"{path} must be a list of pairs of ids, but is a {type(value).__name__}.")
     pairs: list[Pair] = []
@@ -348,7 +302,7 @@ def _read_pairs(path: Path) -> list[Pair]:
     return pairs
 
 
-def _split_of_ids(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, str]:
+def split_of_ids(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, str]:
     """Map ``youtube/<id>`` to its split."""
     split_of: dict[str, str] = {}
     for split, listed in pairs.items():
@@ -376,3 +330,58 @@ def _list_notes(pairs: Mapping[str, Sequence[Pair]]) -> list[str]:
         f"These split lists are not the official ones of FaceForensics++: {sizes}. "
         "Numbers are not comparable with published ones."
     ]
+
+
+def recognise(root: Path) -> Recognised | None:
+    """Recognise FaceForensics++ by its two folders, and choose the fullest compression."""
+    present = {name: subsets_with_videos(root, name) for name in FOLDERS_OF_COMPRESSION}
+    compression = max(present, key=lambda name: (len(present[name]), name == "c23"))
+    found = present[compression]
+    official = [name for name in PUBLISHED if footage_of(name) == "youtube" and name != "actors"]
+    here = {subset.method for subset in found if subset.footage == "youtube"}
+    if not here:
+        return None
+    methods = [s.method for s in found if s.label == FAKE and s.footage == "youtube"]
+    suspicions = []
+    if {ACTOR_METHOD} == {subset.method for subset in found if subset.footage == "actors"}:
+        suspicions.append(DFD_WITHOUT_REALS)
+    defaults = FaceForensics.methods
+    settings: dict[str, Any] = {} if compression == "c23" else {"compression": compression}
+    if methods and set(methods) != set(defaults) - {"FaceShifter"}:
+        settings["methods"] = methods
+    return Recognised(
+        data="ffpp",
+        title=f"FaceForensics++ ({compression})",
+        root=root,
+        source=FaceForensics(compression=compression, methods=methods or defaults),
+        fit=1.0,
+        settings=settings,
+        published={name: PUBLISHED[name] for name in official},
+        missing=tuple(name for name in official if name not in here),
+        split_lists=(lists := judge_split_lists(root)),
+        has_official_lists=lists == OFFICIAL,
+        suspicions=tuple(suspicions),
+    )
+
+
+def judge_split_lists(root: Path) -> str:
+    """Say whether the split lists below ``root`` are the official ones, by their canonical hash."""
+    try:
+        notes = _list_notes(read_split_lists(root))
+    except DataError as error:
+        notes = [str(error)]
+    return " ".join(notes) or OFFICIAL
+
+
+def subsets_with_videos(root: Path, compression: Compression) -> list[Subset]:
+    """List the subsets of the official layout that hold a video of a compression."""
+    found = []
+    for label, top in zip((REAL, FAKE), TOP, strict=True):
+        parent = find_folder(root, top)
+        for folder in list_folders(parent) if parent else []:
+            inside = find_folder(folder, *FOLDERS_OF_COMPRESSION[compression])
+            if inside and first_video_name(inner_folder(inside)):
+                method = OFFICIAL_NAMES.get(folder.name.lower(), folder.name)
+                footage = method if label == REAL else footage_of(method)
+                found.append(Subset(label, method, footage))
+    return found

@@ -10,11 +10,15 @@ from typing import Final, Literal, TypeVar, get_args
 from unmask.core.errors import DataError, did_you_mean
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.data.sources.source import (
+    IMAGE_SUFFIXES,
     IndexedVideos,
+    Recognised,
     Video,
     check_name,
     check_root,
     describe_entries,
+    find_folder,
+    list_folders,
     media_kind,
     relative_posix,
     to_videos,
@@ -25,6 +29,7 @@ from unmask.data.sources.source import (
 GroupBy = Literal["file", "folder"]
 Value = TypeVar("Value")
 _Line = tuple[int, dict[str, str]]
+NOT_ON_DISK: Final = "listed, but not on disk"
 EXTRA: Final = "\0extra"
 
 LABEL_WORDS: Final = {"0": REAL, "real": REAL, "1": FAKE, "fake": FAKE}
@@ -120,7 +125,7 @@ class FolderSource:
     def _tree_row(self, path: str, labels: Mapping[int, int]) -> Video:
         if len(set(labels.values())) > 1:
             raise DataError(f"{path} lies below both 'real' and 'fake'. Rename one of the folders.")
-        folders = PurePosixPath(path).parts[:-1]
+        folders = path.split("/")[:-1]
         label_at, label = next(iter(labels.items()))
         below = folders[label_at + 1 :]
         splits = {SPLIT_WORDS.get(folder.lower(), "") for folder in folders[:label_at]} - {""}
@@ -137,13 +142,13 @@ class FolderSource:
         )
 
     def _row(self, path: str, *, label: int, method: str, split: str, group: str = "") -> Video:
-        own_group = path if self.group_by == "file" else str(PurePosixPath(path).parent)
+        own_group = path if self.group_by == "file" else (path.rpartition("/")[0] or ".")
         return Video(
             # With its suffix, because a.mp4 and a.jpg are two files.
             video_id=f"{self.name}/{path}",
             dataset=self.name,
             path=path,
-            kind=media_kind(Path(path)) or "",
+            kind=_kind_of(path),
             label=label,
             method=method or CLASS_NAMES[label],
             group=f"{self.name}/{group or own_group}",
@@ -190,12 +195,18 @@ class FolderSource:
             )
         has_groups = all(cells.get("group") for _, cells in lines)
         notes = [] if has_groups else [self._group_note()]
-        return IndexedVideos(to_videos(rows), notes, ignored)
+        num_absent = sum(line.endswith(NOT_ON_DISK) for line in ignored)
+        return IndexedVideos(to_videos(rows), notes, ignored, num_absent=num_absent)
+
+
+def _kind_of(path: str) -> str:
+    """Tell a video from an image without a Path, because there can be 100,000."""
+    return "image" if f".{path.rpartition('.')[2].lower()}" in IMAGE_SUFFIXES else "video"
 
 
 def _label_folders(path: str) -> dict[int, int]:
     """Return the position and the label of each folder of ``path`` called real or fake."""
-    folders = PurePosixPath(path).parts[:-1]
+    folders = path.split("/")[:-1]
     return {
         position: LABEL_WORDS[folder.lower()]
         for position, folder in enumerate(folders)
@@ -256,7 +267,7 @@ def _path_below_root(text: str, where: str) -> str:
 def _why_unusable(file: Path) -> str:
     if media_kind(file) is None:
         return why_not_media(file)
-    return "" if file.is_file() else "listed, but not on disk"
+    return "" if file.is_file() else NOT_ON_DISK
 
 
 def _choice(text: str, words: Mapping[str, Value], where: str, what: str) -> Value:
@@ -265,3 +276,20 @@ def _choice(text: str, words: Mapping[str, Value], where: str, what: str) -> Val
             f"{where} has the {what} {text!r}" + did_you_mean(text, filter(None, words))
         )
     return words[text.lower()]
+
+
+def recognise(root: Path) -> Recognised | None:
+    """Recognise folders called real and fake, in the root or one level below."""
+    below = list_folders(root)
+    if not any(find_folder(folder, *CLASS_NAMES[:1]) for folder in (root, *below)):
+        return None
+    if not any(find_folder(folder, *CLASS_NAMES[1:]) for folder in (root, *below)):
+        return None
+    return Recognised(
+        data="folder",
+        title="folders called real and fake",
+        root=root,
+        source=FolderSource(),
+        fit=0.1,
+        split="identity",
+    )

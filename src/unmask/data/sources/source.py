@@ -1,11 +1,13 @@
 """What every source of videos has in common: its rows, its result and how folders are read."""
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -46,11 +48,20 @@ class IndexedVideos:
         notes: Sentences a person should read before believing a number: what differs from the
             published data set, what was assumed.
         ignored: ``"<path>: <reason>"`` of every file that was met and not indexed.
+        boxes: Rows of :data:`unmask.data.manifest.BOXES` where the data set says which face of an
+            image a row is about; None where faces must be found.
+        masks: Rows of :data:`unmask.data.manifest.MASKS` where the data set shows which pixels were
+            forged; None where it does not.
+        num_absent: Videos or images that a list or a table names and that are not, or not wholly,
+            on disk.
     """
 
     videos: pd.DataFrame
     notes: list[str]
     ignored: list[str]
+    boxes: pd.DataFrame | None = None
+    masks: pd.DataFrame | None = None
+    num_absent: int = 0
 
 
 class Source(Protocol):
@@ -66,6 +77,47 @@ class Source(Protocol):
         Raises:
             DataError: If ``root`` is missing or empty, or does not have the layout of this source.
         """
+
+
+SplitKind = Literal["official", "official_test", "test_only", "identity"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recognised:
+    """A data set that a folder seems to hold, and how to read it.
+
+    Args:
+        data: Its file in ``conf/data``.
+        title: Its name for a person.
+        root: Where its layout starts.
+        source: Reads what is there, set so that parts that are missing are not asked for.
+        fit: How well the folder fits, in (0, 1]; the best fit is believed.
+        settings: Arguments of ``source`` that differ from those in ``conf/data``.
+        split: What ``conf/data`` makes the splits from.
+        published: Videos or images of each method as released; those of a whole class stand at
+            ``"real"`` and ``"fake"``.
+        missing: Parts that are published, but not here.
+        labels: How the data set itself writes labels, where that is not 0 for real and 1 for fake
+            or where a table beside the folders could be taken at its word.
+        split_lists: Whether the split lists that are here are the official ones; "" where the data
+            set has none.
+        has_official_lists: False where they are not, or absent.
+        suspicions: Sentences on what makes a number misleading.
+    """
+
+    data: str
+    title: str
+    root: Path
+    source: Source
+    fit: float
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    split: SplitKind = "official"
+    published: Mapping[str, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    labels: str = ""
+    split_lists: str = ""
+    has_official_lists: bool = True
+    suspicions: tuple[str, ...] = ()
 
 
 def check_name(name: str) -> None:
@@ -124,6 +176,12 @@ def relative_posix(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
+def list_folders(parent: Path) -> list[Path]:
+    """List the sub-folders that are not hidden, by name."""
+    with os.scandir(parent) as entries:
+        return sorted(parent / e.name for e in entries if e.is_dir() and e.name[0] != ".")
+
+
 def list_videos(folder: Path, root: Path) -> tuple[list[Path], list[str]]:
     """List the video files directly in a folder.
 
@@ -156,7 +214,8 @@ def walk_files(root: Path) -> Iterator[Path]:
             for name in folders
             if not name.startswith(".") and not here.is_relative_to((here / name).resolve())
         )
-        yield from (Path(directory) / name for name in sorted(names))
+        parent = Path(directory)
+        yield from (parent / name for name in sorted(names))
 
 
 def find_folder(parent: Path, *names: str) -> Path | None:
@@ -171,7 +230,9 @@ def find_folder(parent: Path, *names: str) -> Path | None:
     if not parent.is_dir():
         return None
     wanted = {name.lower() for name in names}
-    found = sorted(p for p in parent.iterdir() if p.name.lower() in wanted and p.is_dir())
+    # Entries as the system lists them: a folder can hold 100,000 files that need no Path.
+    with os.scandir(parent) as entries:
+        found = sorted(parent / e.name for e in entries if e.name.lower() in wanted and e.is_dir())
     if len(found) > 1:
         spellings = " and ".join(path.name for path in found)
         raise DataError(f"{parent} holds {spellings}, which mean the same. Keep one of them.")
@@ -194,6 +255,54 @@ def describe_entries(folder: Path, *, most: int = 8) -> str:
     return ", ".join(names[:most]) + more if names else "nothing"
 
 
+def check_layout(root: Path, title: str, wanted: Iterable[str], *, is_there: bool) -> None:
+    """Refuse a root without the layout, naming what was looked for and the folder that has it.
+
+    Args:
+        root: The folder.
+        title: The data set's name for a person.
+        wanted: What was looked for, e.g. folder names.
+        is_there: Whether the layout was found.
+
+    Raises:
+        DataError: If it was not.
+    """
+    if is_there:
+        return
+    names = sorted(wanted)
+    inside = [p.name for p in sorted(root.iterdir()) if p.is_dir() and _holds(p, names)]
+    hint = f" The layout starts in '{inside[0]}': set data.root to it." if inside else ""
+    raise DataError(
+        f"No {title} at {root}: looked for {' or '.join(names)}, "
+        f"found {describe_entries(root)}.{hint}"
+    )
+
+
+def _holds(folder: Path, names: Iterable[str]) -> bool:
+    present = {path.name.lower() for path in folder.iterdir()}
+    return any(name.lower() in present for name in names)
+
+
+def first_video_name(folder: Path | None, *, most: int = 50) -> str:
+    """Return the stem of a video in a folder, looking at ``most`` entries at the most, or ""."""
+    if folder is None or not folder.is_dir():
+        return ""
+    entries = (path for _, path in zip(range(most), folder.iterdir(), strict=False))
+    return next((path.stem for path in entries if media_kind(path) == "video"), "")
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is untyped
+    """Read a JSON file that came with a data set.
+
+    Raises:
+        DataError: If it is not readable JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, OSError, RecursionError) as error:
+        raise DataError(f"{path} is not readable JSON: {error}.") from error
+
+
 def to_videos(rows: Iterable[Video]) -> pd.DataFrame:
     """Make the frame of rows, in the order and with the types that a written manifest has.
 
@@ -207,7 +316,8 @@ def to_videos(rows: Iterable[Video]) -> pd.DataFrame:
                 f"'{one.video_id}' occurs twice: as {one.path} and as {other.path}. "
                 "Remove or rename one of them."
             )
-    table = pa.Table.from_pylist([asdict(row) for row in ordered], schema=VIDEOS)
+    columns = {name: list(map(attrgetter(name), ordered)) for name in VIDEOS.names}
+    table = pa.Table.from_pydict(columns, schema=VIDEOS)
     frame: pd.DataFrame = table.to_pandas()
     return frame
 

@@ -6,7 +6,7 @@ import pytest
 
 from unmask.core.errors import DataError
 from unmask.core.labels import FAKE, REAL
-from unmask.data.sources.celebdf import CelebDF, read_test_list
+from unmask.data.sources.celebdf import CelebDF, read_test_list, recognise
 
 Plant = Callable[..., Path]
 
@@ -174,10 +174,28 @@ def test_a_root_one_level_too_high_is_answered_with_the_right_one(plant: Plant) 
 
 
 def test_an_unknown_version_is_named() -> None:
-    with pytest.raises(ValueError, match="version is 'v3'"):
-        CelebDF(version="v3")
+    with pytest.raises(ValueError, match="version is 'v4'"):
+        CelebDF(version="v4")
 
 
 def test_the_name_follows_the_version_unless_given() -> None:
     assert [CelebDF().name, CelebDF(version="v1").name] == ["celebdf_v2", "celebdf_v1"]
     assert CelebDF(name="mine").name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("folder", "version"), [("Celeb-DF-v1", "v1"), ("Celeb-DF-v2", "v2"), ("anything", "v2")]
+)
+def test_the_version_is_told_from_the_folder_where_the_files_leave_it_open(
+    plant: Plant, folder: str, version: str
+) -> None:
+    match = recognise(plant([f"{folder}/{path}" for path in FILES]) / folder)
+    assert match is not None
+    assert match.data == f"celebdf_{version}"
+
+
+def test_more_videos_than_v1_has_are_v2(plant: Plant) -> None:
+    files = [f"Celeb-DF-v1/Celeb-real/id0_{number:04d}.mp4" for number in range(159)]
+    match = recognise(plant([*files, "Celeb-DF-v1/YouTube-real/00000.mp4"]) / "Celeb-DF-v1")
+    assert match is not None
+    assert match.data == "celebdf_v2"

@@ -1,0 +1,100 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from unmask.core.errors import DataError
+from unmask.data.manifest import read_table
+from unmask.data.sources.openforensics import OpenForensics
+from unmask.data.splits import OfficialSplit
+from unmask.pipelines.index import index
+
+Planter = Callable[..., Path]
+Plant = Callable[..., Path]
+
+
+def test_each_face_of_a_photograph_has_its_own_label(plant_tree: Planter) -> None:
+    videos = OpenForensics().index(plant_tree("openforensics")).videos.set_index("video_id")
+    assert videos.loc["openforensics/Train/train0/0", "label"] == 0
+    assert videos.loc["openforensics/Train/train0/1", "label"] == 1
+
+
+def test_the_faces_of_a_photograph_are_one_group(plant_tree: Planter) -> None:
+    videos = OpenForensics().index(plant_tree("openforensics")).videos
+    groups = videos.groupby("path")["group"].nunique()
+    assert set(groups) == {1}
+    assert videos["group"].nunique() == len(groups)
+
+
+def test_boxes_are_two_corners_in_pixels(plant_tree: Planter) -> None:
+    boxes = OpenForensics().index(plant_tree("openforensics")).boxes
+    assert boxes is not None
+    row = boxes.set_index("video_id").loc["openforensics/Train/train0/1"]
+    assert row.tolist() == [30.0, 2.0, 40.5, 22.0]
+
+
+def test_ids_that_repeat_from_part_to_part_are_different_faces(plant_tree: Planter) -> None:
+    videos = OpenForensics().index(plant_tree("openforensics")).videos
+    assert videos["split"].value_counts().to_dict() == {"train": 3, "val": 3, "test": 3}
+
+
+def test_images_without_the_folder_of_the_list_are_found(plant_tree: Planter) -> None:
+    videos = OpenForensics().index(plant_tree("openforensics")).videos
+    assert videos["path"].str.fullmatch(r"(Train|Val|Test-Dev)/[a-z-]+\d\.jpg").all()
+
+
+def test_a_box_that_spans_nothing_is_ignored(plant_tree: Planter) -> None:
+    ignored = OpenForensics().index(plant_tree("openforensics")).ignored
+    assert "Train annotation 2: its box spans nothing" in ignored
+
+
+def test_absent_images_are_counted_and_their_faces_ignored(plant_tree: Planter) -> None:
+    root = plant_tree("openforensics", keep=lambda path: path != "Val/val0.jpg")
+    found = OpenForensics().index(root)
+    assert found.num_absent == 1
+    assert "Val: 1 of 2 listed images are not on disk." in found.notes
+    assert "Val annotation 0: its image is not on disk" in found.ignored
+
+
+def test_the_word_of_a_category_is_believed_and_not_its_number(plant: Plant) -> None:
+    content = {
+        "categories": [{"id": 0, "name": "fake"}, {"id": 1, "name": "real"}],
+        "images": [{"id": 9, "file_name": "a.jpg"}],
+        "annotations": [{"id": 5, "image_id": 9, "category_id": 0, "bbox": [0, 0, 1, 1]}],
+    }
+    found = OpenForensics().index(plant(["a.jpg"], Train_poly__json=json.dumps(content)))
+    assert found.videos["label"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"images": [], "annotations": []}, r"Train_poly\.json must look like .* lacks 'categor"),
+        ({"categories": [{"id": 0, "name": "Reel"}]}, r"category 'Reel'; did you mean 'real'"),
+    ],
+)
+def test_an_unusable_list_is_named(plant: Plant, content: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        OpenForensics().index(plant(["a.jpg"], Train_poly__json=json.dumps(content)))
+
+
+def test_the_two_test_parts_are_never_mixed(plant_tree: Planter) -> None:
+    root = plant_tree("openforensics")
+    text = (root / "Test-Dev_poly.json").read_text().replace("Test-Dev", "Test-Challenge")
+    (root / "Test-Challenge_poly.json").write_text(text)
+    videos = OpenForensics(test="Test-Dev").index(root).videos
+    assert not videos["video_id"].str.contains("Test-Challenge").any()
+    with pytest.raises(
+        ValueError, match="test is 'Test', which is not a test part of OpenForensics"
+    ):
+        OpenForensics(test="Test")
+
+
+def test_boxes_are_written_beside_the_videos(plant_tree: Planter, tmp_path: Path) -> None:
+    root = plant_tree("openforensics")
+    index(OpenForensics(), root=root, split=OfficialSplit(), index_dir=tmp_path / "index")
+    boxes = read_table(tmp_path / "index" / "boxes.parquet", "boxes")
+    videos = read_table(tmp_path / "index" / "videos.parquet", "videos")
+    assert boxes["video_id"].tolist() == videos["video_id"].tolist()
+    assert not (tmp_path / "index" / "masks.parquet").exists()
