@@ -83,3 +83,23 @@ def test_every_data_set_builds_its_source_and_split(name: str, tmp_path: Path) -
         assert isinstance(content, dict)
         assert build(content) is not None
     assert build(OmegaConf.to_container(data.source, resolve=True)).name == data.name  # type: ignore[arg-type]
+
+
+def test_every_data_set_keeps_its_own_split_and_takes_any_other() -> None:
+    for name in files_of("data"):
+        default = composed("index", f"data={name}").data.split._target_
+        assert default.rpartition(".")[2] == {
+            "celebdf_v1": "OfficialTestSplit",
+            "celebdf_v2": "OfficialTestSplit",
+            "ffpp": "OfficialSplit",
+            "folder": "IdentitySplit",
+            "synthetic_celebdf": "TestOnlySplit",
+            "synthetic_ffpp": "OfficialSplit",
+        }.get(name, default.rpartition(".")[2])
+        chosen = composed("index", f"data={name}", "data/split=identity", "data.split.train=0.7")
+        assert chosen.data.split._target_ == "unmask.data.splits.IdentitySplit"
+
+
+def test_the_clean_split_reads_the_map_of_its_own_data_set() -> None:
+    config = composed("index", "data=ffpp", "data.root=/ffpp", "data/split=official_clean")
+    assert config.data.split.root == "/ffpp"
