@@ -16,7 +16,7 @@ from unmask.core.errors import CheckpointError, DataError
 from unmask.data.store import FaceStore
 from unmask.pipelines.train import TrainSummary, build_seeded, train
 from unmask.training.checkpoint import Provenance, load_detector
-from unmask.training.datamodule import ClipDataModule
+from unmask.training.datamodule import ClipDataModule, TrainingSet
 
 SMALL = [
     "data=folder", "data.root=.", "model=mobilenetv3_gru",
@@ -36,15 +36,16 @@ def config_of(*overrides: str) -> TrainConfig:
 
 
 def run(
-    store: FaceStore, run_dir: Path, *overrides: str, resume: Path | None = None
+    store: FaceStore | list[FaceStore], run_dir: Path, *overrides: str, resume: Path | None = None
 ) -> TrainSummary:
     config = config_of(*overrides)
     detector = build_seeded(lambda: build(config.model), config.seed)
+    sets = [store] if isinstance(store, FaceStore) else store
     data = ClipDataModule(
-        store,
+        [TrainingSet(one, augmentation_of(config.data)) for one in sets],
         layout=build(config.clips),
         image_size=detector.image_size,
-        augmentation=augmentation_of(config.data),
+        sampling=build(config.sampler),
         batch_size=config.loader.batch_size,
         num_workers=config.loader.num_workers,
         seed=config.seed,
@@ -52,8 +53,8 @@ def run(
     )
     provenance = Provenance(
         model=config.model,
-        dataset=store.dataset,
-        manifest_hash=store.manifest_hash,
+        dataset="+".join(one.dataset for one in sets),
+        manifest_hash=sets[0].manifest_hash,
         seed=config.seed,
     )
     return train(

@@ -14,6 +14,7 @@ from unmask.core.errors import ConfigError, did_you_mean
 VERBS = {
     "index": "a data set's folder -> videos.parquet",
     "prepare": "videos and images -> face crops",
+    "audit": "manifests -> what their splits share",
     "train": "face crops -> a detector, measured and reported",
     "evaluate": "a trained run -> predictions on its own and other data sets",
     "report": "predictions -> metrics.json, report.html, report.md",

@@ -13,8 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
-from unmask.config.schema import VERBS, _Section
+from unmask.config.schema import BLEND, SINGLE, VERBS, _Section
 from unmask.config.targets import (
     HYDRA_KEYS,
     describe,
@@ -39,7 +40,7 @@ def check_command_line(verb: str, arguments: list[str], *, config_dir: str | Non
     """
     search = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        problems, values, choices = _sort_overrides(arguments)
+        problems, values, choices = _sort_overrides(spell_out_blend(arguments))
         try:
             base = compose(
                 verb, overrides=search + [_first_choice(override) for override in choices]
@@ -204,7 +205,7 @@ def _schema_problems(schema: type[_Section], content: Any, unset: list[str]) -> 
 
 
 def _schema_sentence(schema: type[_Section], item: Any, unset: list[str]) -> str | None:  # noqa: ANN401 - pydantic's error dictionary
-    path = ".".join(str(part) for part in item["loc"])
+    path = ".".join(str(part) for part in item["loc"] if part not in (SINGLE, BLEND))
     if path in unset:
         return None
     if item["type"] == "extra_forbidden":

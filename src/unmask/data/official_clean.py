@@ -95,7 +95,7 @@ def straddling_clips(split_of: Mapping[str, str], youtube_of: Mapping[str, str])
     clips_of: dict[str, list[str]] = defaultdict(list)
     for clip in sorted(split_of):
         clips_of[youtube_of[clip]].append(clip)
-    reasons = {}
+    reasons: dict[str, str] = {}
     for youtube, clips in clips_of.items():
         kept = next((s for s in _KEPT_FIRST if s in {split_of[clip] for clip in clips}), "")
         staying = ", ".join(f"{clip} ({kept})" for clip in clips if split_of[clip] == kept)

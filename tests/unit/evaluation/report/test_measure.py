@@ -55,7 +55,7 @@ def measured(
     return measure(
         pd.concat(parts, ignore_index=True),
         empty_unscored() if missing is None else missing,
-        source_dataset="home",
+        source_datasets=["home"],
         threshold_split="val",
         protocol=protocol,
     )
@@ -67,7 +67,7 @@ def test_the_threshold_is_fixed_on_validation_and_carried_to_the_tests() -> None
     videos = val.groupby("video_id", as_index=False).agg(
         {"dataset": "first", "split": "first", "label": "first", "score": "mean"}
     )
-    value = fix_threshold(videos, "home", "val")["value"]
+    value = fix_threshold(videos, ["home"], "val")["value"]
     assert metrics["threshold"]["value"] == value
     for dataset in ("home", "away"):
         assert metrics["datasets"][dataset]["test"]["video"]["at_threshold"]["threshold"] == value
@@ -84,7 +84,7 @@ def test_a_threshold_from_the_test_set_is_refused() -> None:
         measure(
             split("home", "test"),
             empty_unscored(),
-            source_dataset="home",
+            source_datasets=["home"],
             threshold_split="test",
             protocol=PROTOCOL,
         )
