@@ -103,11 +103,11 @@ def _write_card(
     call: Call, summary: TrainSummary, stores: list[FaceStore], leaks: dict[str, int]
 ) -> None:
     config: TrainConfig = call.config
-    is_blend = isinstance(config.data, BlendConfig)
+    blend = "+".join(config.data.sets) if isinstance(config.data, BlendConfig) else ""
     RunCard(
         name=call.run_dir.name,
         model=call.choices["model"],
-        data="+".join(config.data.sets) if is_blend else call.choices["data"],
+        data=blend or call.choices["data"],
         source_dataset=_name_of(stores),
         seed=config.seed,
         num_parameters=summary.num_parameters,

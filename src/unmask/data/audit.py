@@ -75,7 +75,8 @@ def shared_things(audited: Sequence[Audited]) -> list[SharedThing]:
     for splits in combinations(SPLITS, 2):
         first, second = (videos[videos["split"] == split] for split in splits)
         found += _shared_names(first, second, splits)
-        found += _shared_crops(*(prints[prints["split"] == split] for split in splits), splits)
+        looks, other_looks = (prints[prints["split"] == split] for split in splits)
+        found += _shared_crops(looks, other_looks, splits)
     order = {kind: number for number, kind in enumerate(KINDS_OF_LEAK)}
     return sorted(found, key=lambda thing: (order[thing.kind], thing))
 
@@ -134,11 +135,16 @@ def _shared_names(
 ) -> list[SharedThing]:
     videos = sorted(set(first["video_id"]) & set(second["video_id"]))
     found = [SharedThing("video", splits, name, name, name) for name in videos]
-    examples = [part.groupby("group")["video_id"].min().to_dict() for part in (first, second)]
+    examples = [_examples_of_groups(part) for part in (first, second)]
     for group in sorted(examples[0].keys() & examples[1].keys()):
-        one, other = (str(example[group]) for example in examples)
-        found.append(SharedThing("group", splits, one, other, str(group)))
+        one, other = (example[group] for example in examples)
+        found.append(SharedThing("group", splits, one, other, group))
     return found
+
+
+def _examples_of_groups(videos: pd.DataFrame) -> dict[str, str]:
+    first = videos.groupby("group")["video_id"].min()
+    return dict(zip(map(str, first.index), map(str, first), strict=True))
 
 
 def _prints_with_split(audited: Sequence[Audited]) -> pd.DataFrame:
@@ -181,5 +187,5 @@ def _shared_crops(
             f"{row.crop} and {row.other_crop} differ in {row.distance} of {NUM_BITS} bits",
         )
         for row in nearest.itertuples()
-        if row.first != row.second
+        if str(row.first) != str(row.second)
     ]

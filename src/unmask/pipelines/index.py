@@ -68,9 +68,7 @@ def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> I
         counts=_count(videos),
         notes=(*found.notes, *_split_notes(found.videos, videos)),
     )
-    left_out = (
-        split.left_out(found.videos).to_dict("records") if isinstance(split, Explains) else []
-    )
+    left_out = _left_out(split, found.videos)
     settings = {"root": str(root.resolve()), "source": repr(source), "split_rule": repr(split)}
     write_table(summary.videos_path, "videos", videos)
     details = {"ignored": sorted(found.ignored), "left_out": left_out}
@@ -100,6 +98,16 @@ def _to_json(summary: IndexSummary) -> dict[str, Any]:
         "counts": summary.counts.to_dict("records"),
         "notes": list(summary.notes),
     }
+
+
+def _left_out(split: SplitRule, videos: pd.DataFrame) -> list[dict[str, str]]:
+    if not isinstance(split, Explains):
+        return []
+    table = split.left_out(videos)
+    return [
+        {"video_id": str(video_id), "reason": str(reason)}
+        for video_id, reason in zip(table["video_id"], table["reason"], strict=True)
+    ]
 
 
 def _count(videos: pd.DataFrame) -> pd.DataFrame:
