@@ -58,7 +58,10 @@ def run_verb(verb: str, job: Callable[[Call], None], arguments: list[str]) -> No
         arguments: The command line behind the verb: overrides and Hydra's flags.
     """
     _quieten()
-    arguments = spell_out_blend(arguments)
+    try:
+        arguments = spell_out_blend(arguments)
+    except UnmaskError as error:
+        fail(error)
     sys.argv = [f"unmask {verb}", *arguments]
     flags = get_args_parser().parse_args(arguments)
     only_shows = flags.help or flags.hydra_help or flags.info

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from unmask.core.errors import ConfigError
+
 _LIST = re.compile(r"data=\[(?P<names>[^\[\]]*)\]")
 
 
@@ -18,6 +20,9 @@ def spell_out_blend(arguments: Sequence[str]) -> list[str]:
     Returns:
         The words, of which only that one differs.
 
+    Raises:
+        ConfigError: If a data set is named twice.
+
     Example:
         >>> spell_out_blend(["data=[ffpp,dfdc]", "seed=1"])
         ['data=blend', '+data@data.sets.ffpp=ffpp', '+data@data.sets.dfdc=dfdc', 'seed=1']
@@ -28,6 +33,9 @@ def spell_out_blend(arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         match = _LIST.fullmatch(argument)
         names = [name.strip() for name in match["names"].split(",")] if match else []
+        repeated = [name for name in names if names.count(name) > 1]
+        if repeated:
+            raise ConfigError(f"`{argument}` names '{repeated[0]}' twice; name it once.")
         if len(names) > 1:
             words += ["data=blend", *(f"+data@data.sets.{name}={name}" for name in names)]
         else:
