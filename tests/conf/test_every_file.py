@@ -7,6 +7,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from unmask.config.blend import spell_out_blend
 from unmask.config.build import build, build_untrained
 from unmask.config.location import conf_dir
 from unmask.config.schema import VERBS
@@ -19,6 +20,9 @@ ROOTS = ["data.root=/somewhere"]
 
 def files_of(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+REAL_SETS = [n for n in files_of("data") if not n.startswith("synthetic") and n != "blend"]
 
 
 def composed(verb: str, *overrides: str) -> DictConfig:
@@ -43,15 +47,21 @@ def problems_of(verb: str, *overrides: str) -> list[str]:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_composes(verb: str) -> None:
-    given = {"evaluate": ["run=outputs/x"], "report": ["runs=outputs/*"]}.get(verb, [])
+    given = {
+        "evaluate": ["run=outputs/x"],
+        "report": ["runs=outputs/*"],
+        "audit": ["manifests=data/*"],
+    }.get(verb, [])
     assert problems_of(verb, *given) == []
 
 
 @pytest.mark.parametrize(("group", "name"), choice_cases())
 def test_every_choice_composes_and_binds(group: str, name: str) -> None:
     several = group in ("callbacks", "logger")
-    choice = f"{group}=[{name}]" if several else f"{group}={name}"
-    assert problems_of("train", choice) == []
+    choices = [f"{group}=[{name}]" if several else f"{group}={name}"]
+    if name == "blend":
+        choices = spell_out_blend(["data=[synthetic_ffpp,synthetic_celebdf]"])
+    assert problems_of("train", *choices) == []
 
 
 def test_every_file_is_a_case() -> None:
@@ -75,7 +85,7 @@ def test_every_model_builds_untrained_and_scores_two_clips(name: str) -> None:
     assert torch.isfinite(logits).all()
 
 
-@pytest.mark.parametrize("name", [n for n in files_of("data") if not n.startswith("synthetic")])
+@pytest.mark.parametrize("name", REAL_SETS)
 def test_every_data_set_builds_its_source_and_split(name: str, tmp_path: Path) -> None:
     data = composed("index", f"data={name}", f"data.root={tmp_path}").data
     for node in ("source", "split"):
@@ -83,3 +93,23 @@ def test_every_data_set_builds_its_source_and_split(name: str, tmp_path: Path) -
         assert isinstance(content, dict)
         assert build(content) is not None
     assert build(OmegaConf.to_container(data.source, resolve=True)).name == data.name  # type: ignore[arg-type]
+
+
+def test_every_data_set_keeps_its_own_split_and_takes_any_other() -> None:
+    for name in [name for name in files_of("data") if name != "blend"]:
+        default = composed("index", f"data={name}").data.split._target_
+        assert default.rpartition(".")[2] == {
+            "celebdf_v1": "OfficialTestSplit",
+            "celebdf_v2": "OfficialTestSplit",
+            "ffpp": "OfficialSplit",
+            "folder": "IdentitySplit",
+            "synthetic_celebdf": "TestOnlySplit",
+            "synthetic_ffpp": "OfficialSplit",
+        }.get(name, default.rpartition(".")[2])
+        chosen = composed("index", f"data={name}", "data/split=identity", "data.split.train=0.7")
+        assert chosen.data.split._target_ == "unmask.data.splits.IdentitySplit"
+
+
+def test_the_clean_split_reads_the_map_of_its_own_data_set() -> None:
+    config = composed("index", "data=ffpp", "data.root=/ffpp", "data/split=official_clean")
+    assert config.data.split.root == "/ffpp"

@@ -1,5 +1,6 @@
 """Training on a toy store, from the configuration's own objects."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +13,19 @@ from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.config.schema import TrainConfig
 from unmask.config.validate import typed
-from unmask.core.errors import CheckpointError, DataError
+from unmask.core.errors import CheckpointError, ConfigError, DataError
+from unmask.data.dataset import ClipLayout
+from unmask.data.samplers import (
+    BalancedSampling,
+    NaturalSampling,
+    PairedSampling,
+    SamplingPolicy,
+)
 from unmask.data.store import FaceStore
+from unmask.models.losses import class_weights
 from unmask.pipelines.train import TrainSummary, build_seeded, train
 from unmask.training.checkpoint import Provenance, load_detector
-from unmask.training.datamodule import ClipDataModule
+from unmask.training.datamodule import ClipDataModule, TrainingSet
 
 SMALL = [
     "data=folder", "data.root=.", "model=mobilenetv3_gru",
@@ -36,15 +45,16 @@ def config_of(*overrides: str) -> TrainConfig:
 
 
 def run(
-    store: FaceStore, run_dir: Path, *overrides: str, resume: Path | None = None
+    store: FaceStore | list[FaceStore], run_dir: Path, *overrides: str, resume: Path | None = None
 ) -> TrainSummary:
     config = config_of(*overrides)
     detector = build_seeded(lambda: build(config.model), config.seed)
+    sets = [store] if isinstance(store, FaceStore) else store
     data = ClipDataModule(
-        store,
+        [TrainingSet(one, augmentation_of(config.data)) for one in sets],
         layout=build(config.clips),
         image_size=detector.image_size,
-        augmentation=augmentation_of(config.data),
+        sampling=build(config.sampler),
         batch_size=config.loader.batch_size,
         num_workers=config.loader.num_workers,
         seed=config.seed,
@@ -52,8 +62,8 @@ def run(
     )
     provenance = Provenance(
         model=config.model,
-        dataset=store.dataset,
-        manifest_hash=store.manifest_hash,
+        dataset="+".join(one.dataset for one in sets),
+        manifest_hash=sets[0].manifest_hash,
         seed=config.seed,
     )
     return train(
@@ -194,3 +204,84 @@ def test_a_split_of_one_class_is_refused(make_store, tmp_path: Path) -> None:  #
     )
     with pytest.raises(DataError, match="'val'"):
         run(one_class, tmp_path / "run")
+
+
+def test_blended_data_sets_train_a_run_that_resumes_bit_for_bit(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    stores = [make_store(name="one"), make_store(name="two", videos_per_class={"train": 3})]
+    for store in stores:
+        fakes = store.videos["label"] == 1
+        originals = store.videos.loc[fakes, "video_id"].str.replace("/swap/", "/original/")
+        store.videos.loc[fakes, "original"] = originals
+    paired = "sampler=paired"
+    run(stores, tmp_path / "whole", paired, "trainer.max_epochs=2")
+    run(stores, tmp_path / "half", paired, "trainer.max_epochs=1")
+    last = "checkpoints/last.ckpt"
+    run(stores, tmp_path / "rest", paired, "trainer.max_epochs=2", resume=tmp_path / "half" / last)
+    assert_same_weights(tmp_path / "whole" / last, tmp_path / "rest" / last)
+
+
+def data_of(
+    stores: list[FaceStore], sampling: SamplingPolicy, batch_size: int = 4
+) -> ClipDataModule:
+    return ClipDataModule(
+        [TrainingSet(store) for store in stores],
+        layout=ClipLayout(),
+        image_size=32,
+        sampling=sampling,
+        batch_size=batch_size,
+        num_workers=0,
+        seed=0,
+    )
+
+
+def without_half_the_reals(store: FaceStore) -> FaceStore:
+    is_gone = store.videos["video_id"].str.match(r".*/original/train[0-2]$")
+    return replace(store, videos=store.videos[~is_gone])
+
+
+def test_class_weights_follow_what_is_sampled(make_store) -> None:  # noqa: ANN001
+    store = without_half_the_reals(make_store())
+    natural = class_weights(data_of([store], NaturalSampling()).sampled_labels)
+    balanced = class_weights(data_of([store], BalancedSampling()).sampled_labels)
+    assert natural.tolist() == pytest.approx([9 / 2 / 3, 9 / 2 / 6])
+    assert balanced.tolist() == [1, 1]
+
+
+def test_every_batch_of_paired_sampling_holds_fakes_with_their_originals(make_store) -> None:  # noqa: ANN001
+    store: FaceStore = make_store()
+    fakes = store.videos["label"] == 1
+    originals = store.videos.loc[fakes, "video_id"].str.replace("/swap/", "/original/")
+    store.videos.loc[fakes, "original"] = originals
+    data = data_of([store], PairedSampling())
+    clips = data.train_clips.clips
+    for batch in data.train_dataloader():
+        rows = clips.iloc[batch.rows.tolist()]
+        assert set(rows.loc[rows["label"] == 1, "original"]) == set(
+            rows.loc[rows["label"] == 0, "video_id"]
+        )
+    with pytest.raises(ConfigError, match=r"loader\.batch_size=3 would part .* multiple of 2"):
+        data_of([store], PairedSampling(), batch_size=3)
+
+
+def test_a_blended_clip_is_the_clip_of_its_own_store(make_store) -> None:  # noqa: ANN001
+    stores = [make_store(name="one"), make_store(name="two")]
+    blend = data_of(stores, NaturalSampling()).train_clips
+    assert len(blend) == 24
+    for row in (0, 11, 12, 23):
+        own = blend.parts[row // 12][row % 12]
+        assert blend[row].row == row
+        assert blend[row].label == own.label == blend.clips["label"].iloc[row]
+        torch.testing.assert_close(blend[row].frames, own.frames)
+        assert blend.clips["dataset"].iloc[row] == ("one", "two")[row // 12]
+
+
+def test_two_data_sets_of_one_name_are_refused(make_store) -> None:  # noqa: ANN001
+    store: FaceStore = make_store()
+    with pytest.raises(DataError, match="are called 'toy'"):
+        data_of([store, store], NaturalSampling())
+
+
+def test_a_test_only_data_set_is_not_trained_on(make_store) -> None:  # noqa: ANN001
+    stores = [make_store(name="one"), make_store(name="two", videos_per_class={"test": 3})]
+    with pytest.raises(DataError, match="Split 'train' of 'two' has 0 videos"):
+        data_of(stores, NaturalSampling())

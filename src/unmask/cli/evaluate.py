@@ -8,13 +8,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from unmask.cli.objects import make_dataset, make_preparation
 from unmask.cli.report import write_reports
-from unmask.cli.run import Call, run_verb
+from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
-from unmask.config.schema import EvalConfig, EvaluateConfig, LoaderConfig, TrainConfig
+from unmask.config.schema import EvalConfig, EvaluateConfig, LoaderConfig, TrainConfig, sets_of
 from unmask.config.validate import typed
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file
+from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.store import FaceStore
+from unmask.pipelines.audit import audit_stores, audit_table
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.evaluate import ScoredSplit
 from unmask.pipelines.evaluate import evaluate as score
@@ -36,6 +38,7 @@ def _evaluate(call: Call) -> None:
         loader=config.loader,
         trainer=config.trainer,
         checkpoint=config.checkpoint,
+        allow_leak=config.allow_leak,
     )
     write_reports([config.run], config.eval, seed=config.seed, overview_dir=call.run_dir)
 
@@ -48,6 +51,8 @@ def score_run(
     loader: LoaderConfig,
     trainer: dict[str, Any],
     checkpoint: Path | None = None,
+    allow_leak: bool = False,
+    leaks: dict[str, int] | None = None,
 ) -> None:
     """Score a run's own validation and test splits and the test splits of ``plan.datasets``.
 
@@ -58,20 +63,28 @@ def score_run(
         loader: How clips reach the network.
         trainer: Node that builds the trainer.
         checkpoint: Weights to score; None takes the epoch that validation chose.
+        allow_leak: Go on although a set shares something with training; the run is marked.
+        leaks: What an audit of these very sets has counted; None audits them.
+
+    Raises:
+        DataError: If a set shares something with training, unless that is allowed.
     """
     card = read_run_card(run_dir)
     trained = _read_train_config(run_dir)
     preparation = make_preparation(trained.prepare)
-    stores = [
-        open_store(make_dataset(dataset), preparation, data_dir)
-        for dataset in (trained.data, *plan.datasets.values())
-    ]
+    own, others = (
+        [open_store(make_dataset(dataset), preparation, data_dir) for dataset in datasets]
+        for datasets in (sets_of(trained.data), plan.datasets.values())
+    )
+    stores = [*own, *others]
+    if leaks is None:
+        leaks = require_no_leak(own, others, allow_leak=allow_leak or card.leak_allowed)
     checkpoint = checkpoint or run_dir / card.best_checkpoint
     detector = load_detector(checkpoint)
     checkpoint_hash = sha256_of_file(checkpoint)
     score(
         detector,
-        _splits_to_score(stores),
+        _splits_to_score(own, others),
         layout=build(trained.clips),
         trainer=build(trainer)(run_dir=run_dir, callbacks=[], loggers=[]),
         batch_size=loader.batch_size,
@@ -84,20 +97,53 @@ def score_run(
         scored_checkpoint=checkpoint_hash,
         manifest_hashes=card.manifest_hashes | {s.dataset: s.manifest_hash for s in stores},
         stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},
+        leak_allowed=card.leak_allowed or allow_leak,
+        leaks={kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()},
     ).save(run_dir)
 
 
-def _splits_to_score(stores: list[FaceStore]) -> list[ScoredSplit]:
-    """List the source's validation split, which fixes the threshold, and every test split."""
-    splits = [ScoredSplit(stores[0], "val")]
-    for store in stores:
-        if (store.videos["split"] == "test").any():
-            splits.append(ScoredSplit(store, "test"))
-        elif store is not stores[0]:
+def require_no_leak(
+    own: list[FaceStore], others: list[FaceStore], *, allow_leak: bool
+) -> dict[str, int]:
+    """Refuse splits of a run that share anything, or say how much is shared where it is allowed.
+
+    Args:
+        own: What is trained on.
+        others: What else is tested on.
+        allow_leak: Go on; what is shared is printed.
+
+    Returns:
+        How many videos, groups and pairs of crops are shared.
+
+    Raises:
+        DataError: If anything is shared and ``allow_leak`` is False.
+    """
+    things = audit_stores(own, others)
+    if not allow_leak:
+        refuse_leaks(things)
+    if things:
+        console.print(audit_table(things))
+        console.print(f"{len(things)} leaks are let through: every number of this run is marked.")
+    return count_by_kind(things)
+
+
+def _splits_to_score(own: list[FaceStore], others: list[FaceStore]) -> list[ScoredSplit]:
+    """List the sources' validation splits, which fix the threshold, and every test split."""
+    for store in others:
+        if not _has(store, "test"):
             raise DataError(
                 f"'{store.dataset}' has no test split, so nothing of it can be measured."
             )
-    return splits
+    splits = [ScoredSplit(store, "val") for store in own if _has(store, "val")]
+    tests = [store for store in own if _has(store, "test")]
+    # A source that is also named as an evaluation set is tested on once.
+    sources = {store.dataset for store in own}
+    tests += [store for store in others if store.dataset not in sources]
+    return splits + [ScoredSplit(store, "test") for store in tests]
+
+
+def _has(store: FaceStore, split: str) -> bool:
+    return bool((store.videos["split"] == split).any())
 
 
 def _read_train_config(run_dir: Path) -> TrainConfig:

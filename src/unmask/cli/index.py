@@ -2,6 +2,7 @@
 
 from unmask.cli.objects import make_dataset
 from unmask.cli.run import Call, console, run_verb
+from unmask.config.schema import sets_of
 from unmask.pipelines.datasets import index_dataset
 from unmask.pipelines.index import summary_table
 
@@ -12,12 +13,12 @@ def index(arguments: list[str]) -> None:
 
 
 def _index(call: Call) -> None:
-    summary = index_dataset(make_dataset(call.config.data), call.config.paths.data_dir)
-    console.print(summary_table(summary))
-    for note in summary.notes:
-        console.print(f"Note: {note}", highlight=False, soft_wrap=True)
-    if summary.num_ignored:
-        console.print(
-            f"Ignored {summary.num_ignored} files; index.json names each.", soft_wrap=True
-        )
-    console.print(f"Manifest: {summary.videos_path}", soft_wrap=True)
+    for dataset in sets_of(call.config.data):
+        summary = index_dataset(make_dataset(dataset), call.config.paths.data_dir)
+        console.print(summary_table(summary))
+        for note in summary.notes:
+            console.print(f"Note: {note}", highlight=False, soft_wrap=True)
+        if summary.num_ignored:
+            ignored = f"Ignored {summary.num_ignored} files; index.json names each."
+            console.print(ignored, soft_wrap=True)
+        console.print(f"Manifest: {summary.videos_path}", soft_wrap=True)

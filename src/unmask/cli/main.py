@@ -15,6 +15,7 @@ VERBS = {
     "doctor": "any folder -> which data set it is, what is missing, how to go on",
     "index": "a data set's folder -> videos.parquet",
     "prepare": "videos and images -> face crops",
+    "audit": "manifests -> what their splits share",
     "train": "face crops -> a detector, measured and reported",
     "evaluate": "a trained run -> predictions on its own and other data sets",
     "report": "predictions -> metrics.json, report.html, report.md",

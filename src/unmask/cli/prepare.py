@@ -2,6 +2,7 @@
 
 from unmask.cli.objects import make_dataset, make_preparation
 from unmask.cli.run import Call, console, run_verb
+from unmask.config.schema import sets_of
 from unmask.pipelines.datasets import prepare_dataset
 from unmask.pipelines.prepare import summary_table
 
@@ -13,7 +14,7 @@ def prepare(arguments: list[str]) -> None:
 
 def _prepare(call: Call) -> None:
     config = call.config
-    summary = prepare_dataset(
-        make_dataset(config.data), make_preparation(config.prepare), config.paths.data_dir
-    )
-    console.print(summary_table(summary))
+    preparation = make_preparation(config.prepare)
+    for dataset in sets_of(config.data):
+        summary = prepare_dataset(make_dataset(dataset), preparation, config.paths.data_dir)
+        console.print(summary_table(summary))

@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import UnmaskError
@@ -57,6 +58,10 @@ def run_verb(verb: str, job: Callable[[Call], None], arguments: list[str]) -> No
         arguments: The command line behind the verb: overrides and Hydra's flags.
     """
     _quieten()
+    try:
+        arguments = spell_out_blend(arguments)
+    except UnmaskError as error:
+        fail(error)
     flags = get_args_parser().parse_intermixed_args(arguments)
     # Hydra itself takes no flag behind an override.
     options = [word for word in arguments if word not in flags.overrides]

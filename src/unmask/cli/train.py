@@ -3,19 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-from unmask.cli.evaluate import score_run
+from unmask.cli.evaluate import require_no_leak, score_run
 from unmask.cli.objects import augmentation_of, make_dataset, make_preparation, make_recipe
 from unmask.cli.report import write_reports
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
-from unmask.config.schema import TrainConfig
+from unmask.config.schema import BlendConfig, TrainConfig, sets_of
+from unmask.core.files import sha256_of_json
 from unmask.data.store import FaceStore
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.runs import RunCard, source_state
 from unmask.pipelines.train import TrainSummary, build_seeded
 from unmask.pipelines.train import train as fit
 from unmask.training.checkpoint import Provenance
-from unmask.training.datamodule import ClipDataModule
+from unmask.training.datamodule import ClipDataModule, TrainingSet
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
 
@@ -34,26 +35,32 @@ def _train(call: Call) -> None:
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = build_seeded(lambda: build(config.model), config.seed)
     recipe = make_recipe(config)
-    preparation = make_preparation(config.prepare)
-    store = open_store(make_dataset(config.data), preparation, config.paths.data_dir)
+    stores, leaks = _open_stores(config)
+    data = ClipDataModule(
+        [
+            TrainingSet(store, augmentation_of(dataset))
+            for store, dataset in zip(stores, sets_of(config.data), strict=True)
+        ],
+        layout=build(config.clips),
+        image_size=detector.image_size,
+        sampling=build(config.sampler),
+        batch_size=config.loader.batch_size,
+        num_workers=config.loader.num_workers,
+        seed=config.seed,
+        allow_leak=config.allow_leak,
+    )
     summary = fit(
         detector,
-        _make_data(config, store, detector.image_size),
+        data,
         recipe,
-        provenance=Provenance(
-            model=config.model,
-            dataset=config.data.name,
-            manifest_hash=store.manifest_hash,
-            seed=config.seed,
-            leak_allowed=config.allow_leak,
-        ),
+        provenance=_provenance(config, stores),
         run_dir=call.run_dir,
         config=call.content,
         resume=config.resume,
     )
-    _write_card(call, summary, store, git)
+    _write_card(call, summary, stores, leaks, git)
     console.print(
-        f"Trained {call.choices['model']} on {config.data.name}: validation video AUC "
+        f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
         highlight=False,
         soft_wrap=True,
@@ -65,38 +72,61 @@ def _train(call: Call) -> None:
             data_dir=config.paths.data_dir,
             loader=config.loader,
             trainer=config.trainer,
+            leaks=leaks,
         )
         write_reports([call.run_dir], config.eval, seed=config.seed, overview_dir=call.run_dir)
 
 
-def _make_data(config: TrainConfig, store: FaceStore, image_size: int) -> ClipDataModule:
-    return ClipDataModule(
-        store,
-        layout=build(config.clips),
-        image_size=image_size,
-        augmentation=augmentation_of(config.data),
-        batch_size=config.loader.batch_size,
-        num_workers=config.loader.num_workers,
+def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
+    """Open what is trained on, and refuse what it shares with itself or with what is tested on."""
+    preparation = make_preparation(config.prepare)
+    tested = list(config.eval.datasets.values()) if config.test else []
+    own, others = (
+        [open_store(make_dataset(one), preparation, config.paths.data_dir) for one in datasets]
+        for datasets in (sets_of(config.data), tested)
+    )
+    return own, require_no_leak(own, others, allow_leak=config.allow_leak)
+
+
+def _name_of(stores: list[FaceStore]) -> str:
+    return "+".join(store.dataset for store in stores)
+
+
+def _provenance(config: TrainConfig, stores: list[FaceStore]) -> Provenance:
+    hashes = {store.dataset: store.manifest_hash for store in stores}
+    return Provenance(
+        model=config.model,
+        dataset=_name_of(stores),
+        manifest_hash=sha256_of_json(hashes) if len(stores) > 1 else stores[0].manifest_hash,
         seed=config.seed,
-        allow_leak=config.allow_leak,
+        leak_allowed=config.allow_leak,
     )
 
 
-def _write_card(call: Call, summary: TrainSummary, store: FaceStore, git: dict[str, Any]) -> None:
+def _write_card(
+    call: Call,
+    summary: TrainSummary,
+    stores: list[FaceStore],
+    leaks: dict[str, int],
+    git: dict[str, Any],
+) -> None:
     config: TrainConfig = call.config
+    blend = "+".join(config.data.sets) if isinstance(config.data, BlendConfig) else ""
     RunCard(
         name=call.run_dir.name,
         model=call.choices["model"],
-        data=call.choices["data"],
-        source_dataset=config.data.name,
+        data=blend or call.choices["data"],
+        source_dataset=_name_of(stores),
         seed=config.seed,
         num_parameters=summary.num_parameters,
         num_trainable=summary.num_trainable,
         best_checkpoint=Path(summary.best_checkpoint).relative_to(call.run_dir).as_posix(),
         best_epoch=summary.best_epoch,
         val_video_auc=summary.val_video_auc,
-        manifest_hashes={config.data.name: store.manifest_hash},
-        stores={config.data.name: str(store.folder.resolve())},
+        manifest_hashes={store.dataset: store.manifest_hash for store in stores},
+        stores={store.dataset: str(store.folder.resolve()) for store in stores},
         leak_allowed=config.allow_leak,
         git=git,
+        leaks=leaks,
+        source_datasets=[store.dataset for store in stores],
     ).save(call.run_dir)

@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+)
 
 
 def _require_settings(node: object) -> object:
@@ -35,6 +44,30 @@ class DataConfig(_Section):
     split: Target
     make: Annotated[Target | None, BeforeValidator(_require_settings)] = None
     augmentation: Target | None = None
+
+
+class BlendConfig(_Section):
+    """Several data sets that are trained on as one; from `data=[a,b]`."""
+
+    sets: dict[str, DataConfig] = Field(min_length=1)
+
+
+def _kind_of_data(node: object) -> str:
+    is_blend = isinstance(node, BlendConfig) or (isinstance(node, dict) and "sets" in node)
+    return BLEND if is_blend else SINGLE
+
+
+# Tags of the two; angle brackets keep them apart from any key.
+SINGLE, BLEND = "<one>", "<several>"
+AnyData = Annotated[
+    Annotated[DataConfig, Tag(SINGLE)] | Annotated[BlendConfig, Tag(BLEND)],
+    Discriminator(_kind_of_data),
+]
+
+
+def sets_of(data: DataConfig | BlendConfig) -> list[DataConfig]:
+    """Return the data sets that a `data` node names, in the order given."""
+    return list(data.sets.values()) if isinstance(data, BlendConfig) else [data]
 
 
 class PrepareConfig(_Section):
@@ -80,7 +113,7 @@ class PathsConfig(_Section):
 class IndexConfig(_Section):
     """`unmask index`."""
 
-    data: DataConfig
+    data: AnyData
     paths: PathsConfig
 
 
@@ -99,6 +132,7 @@ class TrainConfig(PrepareVerbConfig):
     allow_leak: bool
     model: Target
     clips: Target
+    sampler: Target
     loader: LoaderConfig
     loss: Target
     optimizer: Target
@@ -109,10 +143,18 @@ class TrainConfig(PrepareVerbConfig):
     eval: EvalConfig
 
 
+class AuditConfig(_Section):
+    """`unmask audit`."""
+
+    manifests: str | list[str]
+    paths: PathsConfig
+
+
 class EvaluateConfig(_Section):
     """`unmask evaluate`."""
 
     run: Path
+    allow_leak: bool
     checkpoint: Path | None
     seed: int = Field(ge=0, lt=2**32)
     loader: LoaderConfig
@@ -133,6 +175,7 @@ class ReportConfig(_Section):
 VERBS: dict[str, type[_Section]] = {
     "index": IndexConfig,
     "prepare": PrepareVerbConfig,
+    "audit": AuditConfig,
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
     "report": ReportConfig,

@@ -18,8 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
-from unmask.config.schema import VERBS, _Section
+from unmask.config.schema import BLEND, SINGLE, VERBS, _Section
 from unmask.config.targets import (
     HYDRA_KEYS,
     describe,
@@ -43,7 +44,7 @@ def check_command_line(verb: str, arguments: list[str], *, config_dir: str | Non
         ConfigError: With all problems, a line each.
     """
     with _configuration(config_dir):
-        problems, values, choices = _sort_overrides(arguments)
+        problems, values, choices = _sort_overrides(spell_out_blend(arguments))
         try:
             base = compose(verb, overrides=[_first_choice(override) for override in choices])
         except HydraException as error:
@@ -220,7 +221,7 @@ def _schema_problems(schema: type[_Section], content: Any, unset: list[str]) -> 
 
 
 def _schema_sentence(schema: type[_Section], item: Any, unset: list[str]) -> str | None:  # noqa: ANN401 - pydantic's error dictionary
-    path = ".".join(str(part) for part in item["loc"])
+    path = ".".join(str(part) for part in item["loc"] if part not in (SINGLE, BLEND))
     if path in unset:
         return None
     if item["type"] == "extra_forbidden":

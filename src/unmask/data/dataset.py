@@ -1,7 +1,9 @@
 """Clips of one split, read from a store of face crops."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,8 @@ from torch.utils.data import Dataset, Sampler
 from unmask.core.errors import DataError
 from unmask.core.reproducibility import derive_seed
 from unmask.data.batch import Clip
+from unmask.data.caps import AllFaces, Cap
+from unmask.data.samplers import EpochPlan
 from unmask.data.store import FaceStore
 from unmask.video.sampling import uniform_frame_indices
 
@@ -32,11 +36,13 @@ class ClipLayout:
         num_frames: Most frames in a clip; a shorter track gives a shorter clip.
         num_clips: Clips per track; each spans the whole track, their frames interleave.
         max_tracks: Face tracks per video, the largest faces first; None takes all of them.
+        cap: Leaves out faces before tracks are cut.
     """
 
     num_frames: int = 10
     num_clips: int = 1
     max_tracks: int | None = 1
+    cap: Cap = field(default_factory=AllFaces)
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "num_clips", "max_tracks"):
@@ -86,7 +92,8 @@ class FaceClips(Dataset[Clip]):
 
     Attributes:
         clips: One row per clip: the prediction table's columns that do not depend on a network,
-            ``crop_paths`` (its crops, in order) and ``example_crop``.
+            ``original`` (see :data:`unmask.data.manifest.VIDEOS`), ``crop_paths`` (its crops, in
+            order) and ``example_crop``.
 
     Raises:
         DataError: If the split has no usable face.
@@ -139,19 +146,51 @@ class FaceClips(Dataset[Clip]):
         return Clip(frames, self._labels[row], row)
 
 
-class ShuffledRequests(Sampler[ClipRequest]):
-    """Ask for every clip once per epoch, in an order and with draws that the epoch alone decides.
+class BlendedClips(Dataset[Clip]):
+    """The clips of several data sets as one.
+
+    Args:
+        parts: At least one; each augments its own clips.
+
+    Attributes:
+        clips: The parts' rows, one part after the other.
+    """
+
+    def __init__(self, parts: Sequence[FaceClips]) -> None:
+        self.parts = list(parts)
+        self.clips = pd.concat([part.clips for part in self.parts], ignore_index=True)
+        self._starts = np.cumsum([0, *(len(part) for part in self.parts)]).tolist()
+
+    @property
+    def labels(self) -> list[int]:
+        """The label of each clip."""
+        return [label for part in self.parts for label in part.labels]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, request: int | ClipRequest) -> Clip:
+        """Load a clip; see :meth:`FaceClips.__getitem__`."""
+        row = request.row if isinstance(request, ClipRequest) else request
+        number = bisect_right(self._starts, row) - 1
+        inside = row - self._starts[number]
+        own = request._replace(row=inside) if isinstance(request, ClipRequest) else inside
+        return self.parts[number][own]._replace(row=row)
+
+
+class PlannedRequests(Sampler[ClipRequest]):
+    """Ask for the clips of a plan, with draws that the epoch alone decides.
 
     A run that resumes at epoch 7 therefore sees what an uninterrupted run saw there, whatever the
     number of loader workers.
 
     Args:
-        num_clips: Clips in the data set.
+        plan: Which clips each epoch holds.
         seed: The run's seed.
     """
 
-    def __init__(self, num_clips: int, *, seed: int) -> None:
-        self.num_clips = num_clips
+    def __init__(self, plan: EpochPlan, *, seed: int) -> None:
+        self.plan = plan
         self.seed = seed
         self.epoch = 0
 
@@ -160,12 +199,16 @@ class ShuffledRequests(Sampler[ClipRequest]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.num_clips
+        return self.plan.num_rows
 
     def __iter__(self) -> Iterator[ClipRequest]:
-        order = np.random.default_rng(derive_seed(self.seed, "order", self.epoch))
-        for row in order.permutation(self.num_clips).tolist():
-            yield ClipRequest(row, derive_seed(self.seed, "augmentation", self.epoch, row))
+        times_asked: Counter[int] = Counter()
+        for row in self.plan.rows_of(self.epoch).tolist():
+            # A clip that comes again in one epoch is augmented in another way.
+            again = (times_asked[row],) if times_asked[row] else ()
+            times_asked[row] += 1
+            seed = derive_seed(self.seed, "augmentation", self.epoch, row, *again)
+            yield ClipRequest(row, seed)
 
 
 def read_crop(path: Path, image_size: int) -> npt.NDArray[np.uint8]:
@@ -196,9 +239,10 @@ def read_crop(path: Path, image_size: int) -> npt.NDArray[np.uint8]:
 
 
 def _table_of_clips(store: FaceStore, split: str, layout: ClipLayout) -> pd.DataFrame:
-    columns = ["video_id", "dataset", "label", "method", "group", "split"]
+    columns = ["video_id", "dataset", "label", "method", "group", "split", "original"]
     videos = store.videos.loc[store.videos["split"] == split, columns].set_index("video_id")
-    faces = store.faces[store.faces["video_id"].isin(videos.index)]
+    faces = layout.cap(store.faces)
+    faces = faces[faces["video_id"].isin(videos.index)]
     if layout.max_tracks is not None:
         faces = faces[faces["track_id"] < layout.max_tracks]
     rows = []

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,14 @@ from unmask.data.manifest import SPLITS
 
 SplitRule = Callable[[pd.DataFrame], pd.DataFrame]
 """Takes the rows of ``videos.parquet`` and returns them with every ``split`` filled."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A split rule that says why it leaves videos out."""
+
+    def left_out(self, videos: pd.DataFrame) -> pd.DataFrame:
+        """Return ``video_id`` and ``reason`` of what the rule leaves out of ``videos``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +52,8 @@ class IdentitySplit:
 
     Within what whole groups allow, every split gets its fraction of each class and of each method.
     The same groups are shared out the same way whatever the order of the rows. Official splits are
-    overwritten.
+    overwritten, except where a test list alone is official: what is on it and does not come to the
+    test leaves the table, so that nothing else ever holds a listed test video.
 
     Args:
         train: Fraction of the videos to train on.
@@ -75,7 +85,11 @@ class IdentitySplit:
             DataError: If there are fewer groups than splits.
         """
         fractions = {"train": self.train, "val": self.val, "test": self.test}
-        return _share_out(videos, fractions, self.seed)
+        shared_out = _share_out(videos, fractions, self.seed)
+        if set(videos["split"]) != {"", "test"}:
+            return shared_out
+        is_misplaced = (videos["split"] == "test") & (shared_out["split"] != "test")
+        return shared_out[~is_misplaced].reset_index(drop=True)
 
 
 @dataclass(frozen=True, kw_only=True)

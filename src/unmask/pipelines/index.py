@@ -12,7 +12,7 @@ from unmask.core.files import write_json
 from unmask.core.labels import CLASS_NAMES
 from unmask.data.manifest import SPLITS, write_table
 from unmask.data.sources.source import Source
-from unmask.data.splits import SplitRule, find_leaks
+from unmask.data.splits import Explains, SplitRule, find_leaks
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> I
         counts=_count(videos),
         notes=(*found.notes, *_split_notes(found.videos, videos)),
     )
+    left_out = _left_out(split, found.videos)
     settings = {"root": str(root.resolve()), "source": repr(source), "split_rule": repr(split)}
     write_table(summary.videos_path, "videos", videos)
     for name, table in (("boxes", found.boxes), ("masks", found.masks)):
         _write_beside(index_dir / f"{name}.parquet", name, table, videos)
-    write_json(
-        index_dir / "index.json", settings | _to_json(summary) | {"ignored": sorted(found.ignored)}
-    )
+    details = {"ignored": sorted(found.ignored), "left_out": left_out}
+    write_json(index_dir / "index.json", settings | _to_json(summary) | details)
     return summary
 
 
@@ -111,6 +111,16 @@ def _to_json(summary: IndexSummary) -> dict[str, Any]:
     }
 
 
+def _left_out(split: SplitRule, videos: pd.DataFrame) -> list[dict[str, str]]:
+    if not isinstance(split, Explains):
+        return []
+    table = split.left_out(videos)
+    return [
+        {"video_id": str(video_id), "reason": str(reason)}
+        for video_id, reason in zip(table["video_id"], table["reason"], strict=True)
+    ]
+
+
 def _count(videos: pd.DataFrame) -> pd.DataFrame:
     labelled = videos.assign(label=videos["label"].map(dict(enumerate(CLASS_NAMES))))
     counts = labelled.groupby(["split", "label", "method"]).size()
@@ -120,7 +130,7 @@ def _count(videos: pd.DataFrame) -> pd.DataFrame:
 def _split_notes(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
     notes = []
     if len(after) < len(before):
-        notes.append(f"Videos left out because they are in no split: {len(before) - len(after)}.")
+        notes.append(f"Videos left out by the split rule: {len(before) - len(after)}.")
     num_leaks = len(find_leaks(after))
     if num_leaks:
         notes.append(

@@ -84,7 +84,8 @@ def report(
     metrics = measure(
         run.predictions,
         run.unscored,
-        source_dataset=run.source_dataset,
+        source_datasets=run.source_datasets,
+        leaks=run.facts.get("leaks", {}) if run.leak_allowed else None,
         threshold_split=run.threshold_split,
         protocol=protocol,
     )

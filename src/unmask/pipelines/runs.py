@@ -34,6 +34,8 @@ class RunCard:
         stores: Folder of each data set's face crops.
         scored_checkpoint: SHA-256 of the checkpoint behind the predictions.
         leak_allowed: Whether splits that share videos or people were let through.
+        leaks: How many shared videos, groups and pairs of crops were let through.
+        source_datasets: The data sets that were trained on, where there are several.
         versions: Of Python and the packages that can change a number.
         git: Commit and whether tracked files differed from it.
     """
@@ -52,6 +54,8 @@ class RunCard:
     stores: dict[str, str] = field(default_factory=dict)
     scored_checkpoint: str | None = None
     leak_allowed: bool = False
+    leaks: dict[str, int] = field(default_factory=dict)
+    source_datasets: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=package_versions)
     git: dict[str, Any] = field(default_factory=source_state)
 

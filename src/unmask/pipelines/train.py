@@ -112,7 +112,7 @@ def train(
         check_resumable(resume, provenance)
     task = DetectionTask(
         detector,
-        loss=recipe.make_loss(class_weights(data.train_clips.labels)),
+        loss=recipe.make_loss(class_weights(data.sampled_labels)),
         make_optimizer=recipe.make_optimizer,
         make_scheduler=recipe.make_scheduler,
         provenance=provenance.to_dict(),

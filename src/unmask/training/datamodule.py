@@ -1,63 +1,126 @@
 """The loaders of a training run."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import lightning as L  # noqa: N812 - the library's own convention
+import pandas as pd
 from torch.utils.data import DataLoader
 
+from unmask.core.errors import ConfigError, DataError
 from unmask.data.batch import Clip, collate_clips
-from unmask.data.dataset import Augmentation, ClipLayout, FaceClips, ShuffledRequests
-from unmask.data.splits import check_splits, require_both_classes, require_split
+from unmask.data.dataset import (
+    Augmentation,
+    BlendedClips,
+    ClipLayout,
+    FaceClips,
+    PlannedRequests,
+)
+from unmask.data.samplers import SamplingPolicy
+from unmask.data.splits import check_splits, require_both_classes
 from unmask.data.store import FaceStore
 
 
+@dataclass(frozen=True)
+class TrainingSet:
+    """A prepared data set to train on.
+
+    Attributes:
+        store: Its face crops.
+        augmentation: Changes its training clips; None leaves them as they are.
+    """
+
+    store: FaceStore
+    augmentation: Augmentation | None = None
+
+
 class ClipDataModule(L.LightningDataModule):
-    """Training and validation clips of one prepared data set. There is no test loader on purpose.
+    """Training and validation clips of one or more data sets. There is no test loader on purpose.
 
     Args:
-        store: The prepared data set.
+        sets: What to train on, at least one; several are blended.
         layout: How tracks are cut into clips.
         image_size: Side in pixels that the detector takes.
-        augmentation: Changes training clips; None leaves them as they are.
+        sampling: Which training clips each epoch holds.
         batch_size: Clips per step and device.
         num_workers: Loader processes; 0 loads in the main process.
         seed: The run's seed, for order and draws.
         allow_leak: Go on although splits share a video or an identity group.
 
     Raises:
+        ConfigError: If the batch size would part clips that belong together.
         DataError: If a split is missing, has one class, or shares videos or groups with another.
     """
 
     def __init__(
         self,
-        store: FaceStore,
+        sets: Sequence[TrainingSet],
         *,
         layout: ClipLayout,
         image_size: int,
-        augmentation: Augmentation | None,
+        sampling: SamplingPolicy,
         batch_size: int,
         num_workers: int,
         seed: int,
         allow_leak: bool = False,
     ) -> None:
         super().__init__()
-        check_splits(store.videos, allow_leak=allow_leak)
+        _require_different_names(sets)
+        videos = pd.concat([one.store.videos for one in sets], ignore_index=True)
+        check_splits(videos, allow_leak=allow_leak)
         for split in ("train", "val"):
-            require_split(store.videos, split)
-            require_both_classes(store.videos, split)
+            require_both_classes(videos, split)
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
-        self.train_clips = FaceClips(
-            store, "train", layout=layout, image_size=image_size, augmentation=augmentation
-        )
-        self.val_clips = FaceClips(store, "val", layout=layout, image_size=image_size)
+
+        def clips_of(split: str) -> BlendedClips:
+            is_train = split == "train"
+            parts = [
+                FaceClips(
+                    one.store,
+                    split,
+                    layout=layout,
+                    image_size=image_size,
+                    augmentation=one.augmentation if is_train else None,
+                )
+                for one in sets
+                # Beside others, a data set may have no validation split of its own.
+                if len(sets) == 1 or is_train or (one.store.videos["split"] == split).any()
+            ]
+            return BlendedClips(parts)
+
+        self.train_clips, self.val_clips = clips_of("train"), clips_of("val")
+        self.plan = sampling.plan(self.train_clips.clips, seed)
+        if batch_size % self.plan.together:
+            raise ConfigError(
+                f"loader.batch_size={batch_size} would part clips that belong together in groups "
+                f"of {self.plan.together}. Choose a multiple of {self.plan.together}."
+            )
+
+    @property
+    def sampled_labels(self) -> list[int]:
+        """The labels that an epoch holds, in no order; as many of each in every epoch."""
+        labels = self.train_clips.labels
+        return [labels[row] for row in self.plan.rows_of(0).tolist()]
 
     def train_dataloader(self) -> DataLoader[Clip]:
-        """Return shuffled, augmented training clips."""
+        """Return sampled, augmented training clips.
+
+        Raises:
+            ConfigError: If several devices would part clips that belong together.
+        """
+        num_devices = self.trainer.world_size if self.trainer is not None else 1
+        if self.plan.together > 1 and num_devices > 1:
+            raise ConfigError(
+                f"sampler=paired needs one device, but trainer.devices gives {num_devices}: each "
+                "takes every other clip, so that no pair stays together. Set trainer.devices=1."
+            )
         return make_loader(
             self.train_clips,
             batch_size=self.batch_size,
             num_workers=self.num_workers,
-            sampler=ShuffledRequests(len(self.train_clips), seed=self.seed),
+            sampler=PlannedRequests(self.plan, seed=self.seed),
         )
 
     def val_dataloader(self) -> DataLoader[Clip]:
@@ -65,12 +128,22 @@ class ClipDataModule(L.LightningDataModule):
         return make_loader(self.val_clips, batch_size=self.batch_size, num_workers=self.num_workers)
 
 
+def _require_different_names(sets: Sequence[TrainingSet]) -> None:
+    names = [one.store.dataset for one in sets]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(
+            f"Two of the data sets to blend are called '{repeated[0]}', so that their videos could "
+            "not be told apart. Give one another name with data.sets.<set>.name=... and its source."
+        )
+
+
 def make_loader(
-    clips: FaceClips,
+    clips: FaceClips | BlendedClips,
     *,
     batch_size: int,
     num_workers: int,
-    sampler: ShuffledRequests | None = None,
+    sampler: PlannedRequests | None = None,
 ) -> DataLoader[Clip]:
     """Build a loader of :class:`~unmask.data.batch.ClipBatch`.
 

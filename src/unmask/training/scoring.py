@@ -36,5 +36,5 @@ def score_clips(
     assert rows.tolist() == list(range(len(clips)))
     # The softmax of float32 can end a rounding error outside of [0, 1] once it is widened.
     table = clips.clips.assign(score=scores.double().clamp(0, 1).numpy())
-    result: pd.DataFrame = table.drop(columns="crop_paths")
+    result: pd.DataFrame = table.drop(columns=["crop_paths", "original"])
     return result

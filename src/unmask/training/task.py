@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from unmask.data.batch import ClipBatch
-from unmask.data.dataset import FaceClips
+from unmask.data.dataset import BlendedClips, FaceClips
 from unmask.evaluation.aggregate import video_scores
 from unmask.evaluation.metrics import roc_auc
 from unmask.models.detector import Detector, fake_scores
@@ -108,7 +108,7 @@ class DetectionTask(L.LightningModule):
     def _val_clips(self) -> Any:  # noqa: ANN401 - a pandas frame, whose stubs do not know assign's result
         loader: Any = self.trainer.val_dataloaders
         dataset = loader.dataset
-        if not isinstance(dataset, FaceClips):
+        if not isinstance(dataset, FaceClips | BlendedClips):
             raise TypeError(f"The validation data must be FaceClips, got {type(dataset).__name__}.")
         return dataset.clips
 

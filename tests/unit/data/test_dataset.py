@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from unmask.core.errors import DataError
 from unmask.data.batch import collate_clips
-from unmask.data.dataset import ClipLayout, ClipRequest, FaceClips, ShuffledRequests, read_crop
+from unmask.data.dataset import ClipLayout, ClipRequest, FaceClips, PlannedRequests, read_crop
+from unmask.data.samplers import NaturalSampling
 from unmask.data.store import FaceStore
 from unmask.data.transforms import ClipAugmentation
 
@@ -102,7 +104,8 @@ def test_augmentation_leaves_the_global_generator_alone(make_store) -> None:  # 
 
 
 def test_every_clip_is_asked_for_once_per_epoch_in_an_order_of_its_own() -> None:
-    sampler = ShuffledRequests(20, seed=1)
+    plan = NaturalSampling().plan(pd.DataFrame(index=range(20)), seed=1)
+    sampler = PlannedRequests(plan, seed=1)
     first = list(sampler)
     sampler.set_epoch(1)
     second = list(sampler)

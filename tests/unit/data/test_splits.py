@@ -96,6 +96,39 @@ def test_every_split_gets_its_share_of_every_method() -> None:
     assert counts.loc["val"].tolist() == counts.loc["test"].tolist() == [2, 2, 2]
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "test"), [(0.7, 0.0, 0.3), (0.7, 0.15, 0.15)], ids=["70/30", "70/15/15"]
+)
+def test_the_ratios_of_published_protocols_are_met_in_classes_and_methods(
+    train: float, val: float, test: float
+) -> None:
+    split = IdentitySplit(train=train, val=val, test=test)(videos_of_sizes([3] * 200))
+    shares = split.groupby("method")["split"].value_counts(normalize=True).unstack(fill_value=0)
+    for name, fraction in (("train", train), ("val", val), ("test", test)):
+        if fraction:
+            assert shares[name].tolist() == pytest.approx([fraction] * 3, abs=0.01)
+    assert find_leaks(split) == []
+
+
+@given(st.lists(st.sampled_from(["", "test"]), min_size=8, max_size=40), st.integers(0, 5))
+def test_training_never_holds_a_listed_test_video(official: list[str], seed: int) -> None:
+    listed = ["", "", "test", *official]
+    videos = videos_of_sizes([2] * len(listed)).assign(
+        split=[split for split in listed for _ in range(2)]
+    )
+    for rule in (IdentitySplit(seed=seed), OfficialTestSplit(seed=seed), TestOnlySplit()):
+        split = rule(videos).set_index("video_id")["split"]
+        on_list = set(videos.loc[videos["split"] == "test", "video_id"])
+        assert set(split[split.index.isin(on_list)]) <= {"test"}
+
+
+def test_official_splits_beyond_a_test_list_are_overwritten_by_identity(
+    make_videos: MakeVideos,
+) -> None:
+    rows = [(f"g{n}", n % 2, ("train", "test")[n % 2]) for n in range(20)]
+    assert len(IdentitySplit()(make_videos(rows))) == 20
+
+
 def test_large_groups_are_not_all_trained_on() -> None:
     # A manifest of ours had videos in large groups and images in small ones; a rule that filled
     # training first would have tested on images alone.

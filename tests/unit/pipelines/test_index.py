@@ -48,6 +48,7 @@ def test_the_manifest_and_its_description_are_written(root: Path, tmp_path: Path
         ],
         "num_ignored": 1,
         "ignored": ["readme.txt: suffix '.txt' is not media"],
+        "left_out": [],
     }
 
 
@@ -66,7 +67,7 @@ def test_videos_that_the_rule_leaves_out_are_counted(tmp_path: Path) -> None:
     (root / "List_of_testing_videos.txt").write_text("1 Celeb-real/id1_0000.mp4\n")
     summary = index(CelebDF(), root=root, split=TestOnlySplit(), index_dir=tmp_path / "index")
     assert summary.num_videos == 1
-    assert "Videos left out because they are in no split: 2." in summary.notes
+    assert "Videos left out by the split rule: 2." in summary.notes
 
 
 def test_people_on_both_sides_of_a_test_list_are_counted(tmp_path: Path) -> None:

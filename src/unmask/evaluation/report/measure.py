@@ -3,7 +3,7 @@
 The result holds no time, date or path of a machine, so that equal predictions give equal bytes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, get_args
 
@@ -80,18 +80,21 @@ def measure(
     predictions: pd.DataFrame,
     unscored: pd.DataFrame,
     *,
-    source_dataset: str,
+    source_datasets: Sequence[str],
     threshold_split: str,
     protocol: Protocol,
+    leaks: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Measure every data set and split that has predictions.
 
     Args:
         predictions: Checked predictions.
         unscored: Checked videos without a score.
-        source_dataset: The data set that the detector was trained on.
-        threshold_split: Its split that fixes the threshold; never ``"test"``.
+        source_datasets: The data sets that the detector was trained on, at least one.
+        threshold_split: Their split that fixes the threshold; never ``"test"``.
         protocol: How predictions become numbers.
+        leaks: What splits share, by kind, where leaks were let through; every split is then marked.
+            None where they are refused.
 
     Returns:
         The content of ``metrics.json``: under ``datasets``, by data set and split, the metrics of
@@ -112,14 +115,15 @@ def measure(
     if predictions.empty:
         raise PredictionsError("The table of predictions has no rows; there is nothing to measure.")
     videos = with_unscored(video_scores(predictions, protocol.how), unscored, protocol.unscored)
-    threshold = fix_threshold(videos, source_dataset, threshold_split)
+    threshold = fix_threshold(videos, source_datasets, threshold_split)
     datasets: dict[str, dict[str, Any]] = {}
     for dataset, split, clips in _splits(predictions):
         require_both_classes(
             clips["label"].to_numpy(np.int64), f"the report of {dataset}, split {split!r},"
         )
         datasets.setdefault(dataset, {})[split] = {
-            "role": role_of(dataset, split, source_dataset),
+            "role": role_of(dataset, split, source_datasets),
+            "leak_allowed": leaks is not None,
             **_measure_split(
                 clips,
                 _part(videos, dataset, split),
@@ -129,7 +133,10 @@ def measure(
             "unscored": _count_unscored(_part(unscored, dataset, split)),
         }
     return {
-        "source_dataset": source_dataset,
+        "source_dataset": "+".join(source_datasets),
+        "source_datasets": list(source_datasets),
+        "leak_allowed": leaks is not None,
+        "leaks": None if leaks is None else dict(leaks),
         "protocol": {**asdict(protocol), "cluster": "group"},
         "threshold": threshold,
         "datasets": datasets,
@@ -138,20 +145,25 @@ def measure(
     }
 
 
-def fix_threshold(videos: pd.DataFrame, dataset: str, split: str) -> dict[str, Any]:
-    """Fix the threshold on one split, or say why it cannot be.
+def fix_threshold(videos: pd.DataFrame, datasets: Sequence[str], split: str) -> dict[str, Any]:
+    """Fix one threshold on one split of the data sets trained on, or say why it cannot be.
 
     Args:
         videos: One row per video, as measured.
-        dataset: The data set that the detector was trained on.
-        split: Its split to use.
+        datasets: The data sets that the detector was trained on.
+        split: Their split to use.
 
     Returns:
         ``value`` in [0, 1] or None, where it comes from, and ``reason``, empty where there is a
         value.
     """
-    part = _part(videos, dataset, split)
-    origin = {"dataset": dataset, "split": split, "level": "video", "rule": "balanced accuracy"}
+    part = videos[videos["dataset"].isin(list(datasets)) & (videos["split"] == split)]
+    origin = {
+        "dataset": "+".join(datasets),
+        "split": split,
+        "level": "video",
+        "rule": "balanced accuracy",
+    }
     if part.empty:
         return {**origin, "value": None, "reason": "it has no predictions"}
     if part["label"].nunique() < len(CLASS_NAMES):
@@ -162,14 +174,14 @@ def fix_threshold(videos: pd.DataFrame, dataset: str, split: str) -> dict[str, A
     return {**origin, "value": value, "reason": ""}
 
 
-def role_of(dataset: str, split: str, source_dataset: str) -> str:
+def role_of(dataset: str, split: str, source_datasets: Sequence[str]) -> str:
     """Say what a split is to a detector: seen in training, choosing, or a test.
 
     Example:
-        >>> role_of("celebdf", "test", "ffpp"), role_of("ffpp", "test", "ffpp")
+        >>> role_of("celebdf", "test", ["ffpp"]), role_of("ffpp", "test", ["ffpp"])
         ('cross_dataset', 'in_domain')
     """
-    if dataset != source_dataset:
+    if dataset not in source_datasets:
         return "cross_dataset"
     return {"train": "training", "val": "validation"}.get(split, "in_domain")
 

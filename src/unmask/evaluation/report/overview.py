@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.evaluation.report.render import environment
-from unmask.evaluation.report.wording import blocks
+from unmask.evaluation.report.wording import LEAK_MARK, blocks
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,17 @@ class OverviewRow:
 
     Args:
         name: What the run is called.
-        source_dataset: What it was trained on.
+        source_dataset: What it was trained on, for a person.
+        source_datasets: The same as a list.
+        leak_mark: Stands at each number of a run with leaks; empty where they are refused.
         link: Its report, relative to the overview.
         tests: Data set -> metrics of its test videos.
     """
 
     name: str
     source_dataset: str
+    source_datasets: list[str]
+    leak_mark: str
     link: str
     tests: dict[str, dict[str, Any]]
 
@@ -41,6 +45,8 @@ def overview_row(name: str, metrics: dict[str, Any], html: Path, out_dir: Path) 
     return OverviewRow(
         name=name,
         source_dataset=metrics["source_dataset"],
+        source_datasets=metrics["source_datasets"],
+        leak_mark=LEAK_MARK * metrics["leak_allowed"],
         link=Path(os.path.relpath(html, out_dir)).as_posix(),
         tests={
             block.dataset: block.content["video"]

@@ -12,6 +12,7 @@ from unmask.evaluation.report.examples import ExampleRow, choose_examples
 from unmask.evaluation.report.figures import Picture, roc_chart, score_chart, training_charts
 from unmask.evaluation.report.run import Run
 from unmask.evaluation.report.wording import (
+    LEAK_MARK,
     ROLES,
     Block,
     blocks,
@@ -52,7 +53,7 @@ def environment() -> Environment:
         "percent": percent,
         "cell": markdown_cell,
     }
-    templates.globals["roles"] = ROLES
+    templates.globals |= {"roles": ROLES, "leak_mark": LEAK_MARK}
     return templates
 
 

@@ -19,7 +19,9 @@ class Run:
     Args:
         run_dir: Its folder.
         name: What it is called.
-        source_dataset: The data set that it was trained on.
+        source_dataset: The data set that it was trained on; several are joined by "+".
+        source_datasets: The same as a list.
+        leak_allowed: Whether it was trained or tested although splits share something.
         threshold_split: The split of that data set that fixes the threshold.
         facts: The rest of ``run.json``: model, data, seed, versions and so on.
         stores: Data set -> folder of its face crops.
@@ -31,6 +33,8 @@ class Run:
     run_dir: Path
     name: str
     source_dataset: str
+    source_datasets: list[str]
+    leak_allowed: bool
     threshold_split: str
     facts: dict[str, Any]
     stores: dict[str, Path]
@@ -61,10 +65,13 @@ def read_run(run_dir: Path) -> Run:
             "it must come from the split 'val' or 'train' of the data set trained on."
         )
     stores = {dataset: Path(folder) for dataset, folder in facts.pop("stores", {}).items()}
+    source_dataset = str(facts.pop("source_dataset"))
     return Run(
         run_dir=run_dir,
         name=str(facts.pop("name")),
-        source_dataset=str(facts.pop("source_dataset")),
+        source_dataset=source_dataset,
+        source_datasets=facts.pop("source_datasets", None) or [source_dataset],
+        leak_allowed=bool(facts.get("leak_allowed", False)),
         threshold_split=threshold_split,
         facts=facts,
         stores=stores,

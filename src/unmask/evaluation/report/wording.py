@@ -10,6 +10,8 @@ ROLES: Final = {
     "in_domain": "test, same data set",
     "cross_dataset": "test, unseen data set",
 }
+# Stands at every number of a run with leaks.
+LEAK_MARK: Final = " (leak allowed)"
 # Below this many groups a percentile interval is known to be too narrow.
 FEW_GROUPS: Final = 20
 
@@ -41,8 +43,9 @@ class Block:
 
     @property
     def title(self) -> str:
-        """Data set and split, e.g. ``"celebdf, test"``."""
-        return f"{self.dataset}, {self.split}"
+        """Data set and split, e.g. ``"celebdf, test"``, marked where leaks were let through."""
+        mark = LEAK_MARK if self.content.get("leak_allowed") else ""
+        return f"{self.dataset}, {self.split}{mark}"
 
 
 def blocks(metrics: dict[str, Any]) -> list[Block]:
@@ -104,12 +107,15 @@ def headline(metrics: dict[str, Any]) -> list[str]:
     """Say in plain words how well the tests went, in-domain first, and what crossing costs."""
     level = f"{100 * metrics['protocol']['level']:g} % interval"
     tests = [block for block in blocks(metrics) if block.is_test]
-    home = next((block for block in tests if block.role == "in_domain"), None)
+    homes = [block for block in tests if block.role == "in_domain"]
+    own = "the data set it was trained on" if len(homes) < 2 else "a data set it was trained on"
     sentences = []
     for block in tests:
         auc = block.content["video"]["auc"]
-        seen = "the data set it was trained on" if block is home else "which it has never seen"
-        gap = "" if block is home or home is None else _gap(home.content["video"]["auc"], auc)
+        seen = own if block in homes else "which it has never seen"
+        # Of several data sets trained on, none is the one to compare with.
+        is_compared = block not in homes and len(homes) == 1
+        gap = _gap(homes[0].content["video"]["auc"], auc) if is_compared else ""
         sentences.append(
             f"Of one real and one fake video of {block.title} ({seen}), the fake gets the higher "
             f"score {100 * auc['value']:.1f} times in 100{_times(auc, level)}{gap}."
@@ -140,6 +146,7 @@ def _against_guessing(auc: dict[str, Any]) -> str:
 def cautions(metrics: dict[str, Any]) -> list[str]:
     """List what a reader should know before believing the numbers, worst first."""
     return [
+        *_leaks_allowed(metrics),
         *_shared_groups(metrics),
         *_no_threshold(metrics),
         *_unscored(metrics),
@@ -147,6 +154,15 @@ def cautions(metrics: dict[str, Any]) -> list[str]:
         *_few_groups(metrics),
         *_chosen_on_validation(metrics),
     ]
+
+
+def _leaks_allowed(metrics: dict[str, Any]) -> Iterator[str]:
+    if metrics.get("leak_allowed"):
+        found = ", ".join(f"{kind}s: {count}" for kind, count in sorted(metrics["leaks"].items()))
+        yield (
+            f"This run was made with allow_leak=true. Shared between splits: {found or 'unknown'}. "
+            "Its numbers may measure memory; every one is marked and none may be compared."
+        )
 
 
 def _shared_groups(metrics: dict[str, Any]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 from unmask.core.errors import PredictionsError
 from unmask.evaluation.predictions import empty_unscored
 from unmask.evaluation.report.measure import Protocol, fix_threshold, measure
+from unmask.evaluation.report.wording import blocks, cautions, headline
 
 PROTOCOL = Protocol(num_resamples=50)
 
@@ -55,7 +56,7 @@ def measured(
     return measure(
         pd.concat(parts, ignore_index=True),
         empty_unscored() if missing is None else missing,
-        source_dataset="home",
+        source_datasets=["home"],
         threshold_split="val",
         protocol=protocol,
     )
@@ -67,7 +68,7 @@ def test_the_threshold_is_fixed_on_validation_and_carried_to_the_tests() -> None
     videos = val.groupby("video_id", as_index=False).agg(
         {"dataset": "first", "split": "first", "label": "first", "score": "mean"}
     )
-    value = fix_threshold(videos, "home", "val")["value"]
+    value = fix_threshold(videos, ["home"], "val")["value"]
     assert metrics["threshold"]["value"] == value
     for dataset in ("home", "away"):
         assert metrics["datasets"][dataset]["test"]["video"]["at_threshold"]["threshold"] == value
@@ -84,7 +85,7 @@ def test_a_threshold_from_the_test_set_is_refused() -> None:
         measure(
             split("home", "test"),
             empty_unscored(),
-            source_dataset="home",
+            source_datasets=["home"],
             threshold_split="test",
             protocol=PROTOCOL,
         )
@@ -174,3 +175,34 @@ def test_groups_in_two_splits_are_counted() -> None:
 def test_a_bad_protocol_is_named(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Protocol(**arguments)
+
+
+def test_every_split_of_a_run_with_leaks_is_marked() -> None:
+    metrics = measure(
+        pd.concat([split("home", "val"), split("away", "test")], ignore_index=True),
+        empty_unscored(),
+        source_datasets=["home"],
+        threshold_split="val",
+        protocol=PROTOCOL,
+        leaks={"crop": 2},
+    )
+    assert metrics["leak_allowed"] is True
+    assert [block.title for block in blocks(metrics)] == [
+        "home, val (leak allowed)",
+        "away, test (leak allowed)",
+    ]
+    assert "Shared between splits: crops: 2." in cautions(metrics)[0]
+    assert "(leak allowed)" in headline(metrics)[0]
+
+
+def test_of_several_data_sets_trained_on_each_is_home() -> None:
+    metrics = measure(
+        pd.concat([split("a", "val"), split("b", "val"), split("b", "test")], ignore_index=True),
+        empty_unscored(),
+        source_datasets=["a", "b"],
+        threshold_split="val",
+        protocol=PROTOCOL,
+    )
+    assert metrics["datasets"]["b"]["test"]["role"] == "in_domain"
+    assert metrics["threshold"]["dataset"] == "a+b"
+    assert "a data set it was trained on" not in headline(metrics)[0]

@@ -1,0 +1,84 @@
+"""`unmask audit` and the refusal before training."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from unmask.cli.evaluate import require_no_leak
+from unmask.cli.main import main
+from unmask.core.errors import DataError
+from unmask.data.manifest import write_table
+from unmask.data.store import FaceStore
+from unmask.pipelines.datasets import DataSet
+
+
+def leaking(store: FaceStore) -> FaceStore:
+    videos = store.videos.copy()
+    videos.loc[videos["video_id"] == "toy/swap/test0", "group"] = "toy/train0"
+    write_table(store.folder / "videos.parquet", "videos", videos)
+    return FaceStore.open(store.folder)
+
+
+def test_training_is_refused_with_the_pair_and_goes_on_when_allowed(make_store) -> None:  # noqa: ANN001
+    store = make_store()
+    assert require_no_leak([store], [], allow_leak=False) == {"video": 0, "group": 0, "crop": 0}
+    with pytest.raises(DataError, match=r"toy/train0 is in train .* test \(toy/swap/test0\)"):
+        require_no_leak([leaking(store)], [], allow_leak=False)
+    assert require_no_leak([leaking(store)], [], allow_leak=True)["group"] == 1
+
+
+@pytest.mark.parametrize("is_leaking", [False, True])
+def test_audit_prints_the_pairs_and_says_so_by_its_exit_code(
+    make_store,  # noqa: ANN001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    is_leaking: bool,
+) -> None:
+    store = leaking(make_store()) if is_leaking else make_store()
+    monkeypatch.setenv("UNMASK_OUTPUTS_DIR", str(tmp_path / "outputs"))
+    arguments = ["audit", f"manifests={store.folder}"]
+    if not is_leaking:
+        main(arguments)
+        assert "in two splits of 1 manifest." in capsys.readouterr().out
+        return
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 1
+    assert "1 leaks" in capsys.readouterr().out
+
+
+def test_a_blend_with_leaks_is_trained_and_marked_from_the_command_line(
+    make_store,  # noqa: ANN001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stores = {"folder": leaking(make_store()), "ffpp": make_store(name="ffpp")}
+
+    def open_toy(dataset: DataSet, *_: object) -> FaceStore:
+        return stores[dataset.name]
+
+    monkeypatch.setattr("unmask.cli.train.open_store", open_toy)
+    monkeypatch.setattr("unmask.cli.evaluate.open_store", open_toy)
+    monkeypatch.setenv("UNMASK_OUTPUTS_DIR", str(tmp_path / "outputs"))
+    words = [
+        "train", "data=[folder,ffpp]", "data.sets.folder.root=.", "data.sets.ffpp.root=.",
+        "model=plain_cnn_mean", "model.backbone.filters=[4,8]", "model.backbone.image_size=32",
+        "trainer.accelerator=cpu", "trainer.max_epochs=1", "loader.num_workers=0",
+        "trainer.enable_progress_bar=false", "callbacks=[checkpoint]", "logger=[csv]",
+        "sampler=balanced", "eval.num_resamples=5",
+    ]  # fmt: skip
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    main([*words, "allow_leak=true"])
+    [run_json] = (tmp_path / "outputs").glob("train/*/run.json")
+    card = json.loads(run_json.read_text())
+    assert card["leak_allowed"]
+    assert card["leaks"]["group"] == 1
+    assert card["data"] == "folder+ffpp"
+    metrics = json.loads((run_json.parent / "metrics.json").read_text())
+    assert metrics["leak_allowed"]
+    assert set(metrics["datasets"]) == {"toy", "ffpp"}
+    assert "(leak allowed)" in (run_json.parent / "report.md").read_text()

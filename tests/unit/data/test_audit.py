@@ -1,0 +1,161 @@
+"""What two splits share."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unmask.core.errors import DataError
+from unmask.data.audit import Audited, SharedThing, count_by_kind, refuse_leaks, shared_things
+from unmask.data.fingerprints import CACHE, fingerprint, fingerprints_of, near_pairs
+from unmask.data.store import FaceStore
+
+MakeVideos = Callable[[list[tuple[str, int, str]]], pd.DataFrame]
+
+
+def face(seed: int, side: int = 224) -> np.ndarray:
+    """Return a smooth picture like no other."""
+    noise = np.random.default_rng(seed).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    return cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC)
+
+
+def put(store: FaceStore, video_id: str, image: np.ndarray) -> None:
+    for crop_path in store.faces.loc[store.faces["video_id"] == video_id, "crop_path"]:
+        cv2.imwrite(str(store.folder / crop_path), image)
+
+
+def brute(first: np.ndarray, second: np.ndarray) -> list[tuple[int, int, int]]:
+    bits = [np.unpackbits(part, axis=1) for part in (first, second)]
+    distances = (bits[0][:, None] != bits[1][None]).sum(axis=-1)
+    return [(i, j, int(d)) for (i, j), d in np.ndenumerate(distances) if d <= 7]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12), st.integers(0, 9))
+def test_near_pairs_are_those_of_comparing_all(seed: int, one: int, two: int, flips: int) -> None:
+    random = np.random.default_rng(seed)
+    first = random.integers(0, 256, (one, 32), dtype=np.uint8)
+    flipped = np.unpackbits(first[random.integers(0, one, two)], axis=1)
+    for row in flipped:
+        row[random.choice(256, flips, replace=False)] ^= 1
+    second = np.packbits(flipped, axis=1)
+    found = zip(*(column.tolist() for column in near_pairs(first, second)), strict=True)
+    assert sorted(found) == sorted(brute(first, second))
+
+
+def test_equal_prints_by_the_thousand_are_all_found() -> None:
+    same = np.zeros((1500, 32), dtype=np.uint8)
+    assert len(near_pairs(same, same)[0]) == 1500**2
+
+
+def bits_apart(one: np.ndarray, other: np.ndarray) -> int:
+    prints = [fingerprint(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)) for image in (one, other)]
+    return int((np.unpackbits(prints[0]) != np.unpackbits(prints[1])).sum())
+
+
+@pytest.mark.parametrize("change", ["compressed", "smaller", "brighter"])
+def test_a_picture_keeps_its_print_through_what_copies_do(change: str) -> None:
+    for seed in range(20):
+        image = face(seed)
+        other = {
+            "compressed": cv2.imdecode(
+                cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR
+            ),
+            "smaller": cv2.resize(image, (112, 112), interpolation=cv2.INTER_AREA),
+            "brighter": (image * 0.9 + 20).astype(np.uint8),
+        }[change]
+        assert bits_apart(image, other) <= 7
+
+
+def test_other_pictures_have_other_prints() -> None:
+    assert min(bits_apart(face(0), face(seed)) for seed in range(1, 50)) > 60
+
+
+def test_a_flat_picture_has_no_print() -> None:
+    assert fingerprint(np.full((32, 32), 7, dtype=np.uint8)) is None
+
+
+def test_prints_are_kept_until_the_crops_are_others(make_store) -> None:  # noqa: ANN001
+    store: FaceStore = make_store()
+    first = fingerprints_of(store)
+    assert len(first) == len(store.faces)
+    put(store, store.faces["video_id"].iloc[0], face(0))
+    assert fingerprints_of(store).equals(first)
+    (store.folder / CACHE).write_bytes(b"damaged")
+    assert not fingerprints_of(store).equals(first)
+
+
+def test_an_unreadable_crop_is_named(make_store) -> None:  # noqa: ANN001
+    store: FaceStore = make_store()
+    path = store.folder / store.faces["crop_path"].iloc[0]
+    path.unlink()
+    with pytest.raises(DataError, match=path.name):
+        fingerprints_of(store)
+
+
+def test_shared_videos_and_groups_are_listed_with_an_example(make_videos: MakeVideos) -> None:
+    videos = make_videos([("a", 0, "train"), ("a", 1, "test"), ("b", 0, "val"), ("c", 0, "")])
+    group = SharedThing("group", ("train", "test"), "toy/0000", "toy/0001", "toy/a")
+    assert shared_things([Audited(videos)]) == [group]
+    again = Audited(videos.iloc[[2]].assign(split="test", group="toy/d"))
+    video = SharedThing("video", ("val", "test"), "toy/0002", "toy/0002", "toy/0002")
+    assert shared_things([Audited(videos), again]) == [video, group]
+
+
+def test_a_video_without_a_split_leaks_nowhere(make_videos: MakeVideos) -> None:
+    assert shared_things([Audited(make_videos([("a", 0, "train"), ("a", 1, "")]))]) == []
+
+
+def test_a_split_of_another_name_is_refused(make_videos: MakeVideos) -> None:
+    with pytest.raises(DataError, match="split of toy/0000 is 'valid'"):
+        shared_things([Audited(make_videos([("a", 0, "valid")]))])
+
+
+def test_one_picture_in_two_data_sets_is_found_by_its_crops(make_store) -> None:  # noqa: ANN001
+    home, away = make_store(name="home"), make_store(name="away")
+    for number, store in enumerate((home, away)):
+        for place, video_id in enumerate(store.videos["video_id"]):
+            put(store, video_id, face(1000 * number + place, side=64))
+    put(home, "home/swap/train2", face(7777, side=64))
+    put(away, "away/original/test1", face(7777, side=32))
+    audited = [Audited(store.videos, fingerprints_of(store)) for store in (home, away)]
+    [thing] = shared_things(audited)
+    assert thing.kind == "crop"
+    assert (thing.first, thing.second) == ("home/swap/train2", "away/original/test1")
+    assert "home/swap/train2/0_0.png and crops/away/original/test1/0_0.png differ in" in thing.what
+    same_split = replace(home, videos=home.videos.assign(split="train"))
+    assert shared_things([Audited(same_split.videos, audited[0].prints)]) == []
+
+
+def test_leaks_are_refused_with_their_pairs_and_counts() -> None:
+    things = [
+        SharedThing("group", ("train", "test"), f"d/{n}", f"e/{n}", f"d/g{n}") for n in range(5)
+    ]
+    crop = SharedThing("crop", ("train", "val"), "d/a", "d/b", "x and y differ in 2 of 256 bits")
+    message = (
+        r"(?s)0 videos, 5 groups, 1 crop,.*group d/g0 is in train \(d/0\) and test \(e/0\)"
+        r".*train \(d/a\) and val \(d/b\) show one picture.*and 2 more.*allow_leak=true"
+    )
+    with pytest.raises(DataError, match=message):
+        refuse_leaks([*things, crop])
+    refuse_leaks([])
+    assert count_by_kind([*things, crop]) == {"video": 0, "group": 5, "crop": 1}
+
+
+def test_a_store_that_cannot_be_written_is_audited_all_the_same(
+    make_store,  # noqa: ANN001
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(path: Path, table: object) -> None:
+        raise PermissionError(f"{path} is read-only")
+
+    monkeypatch.setattr("unmask.data.fingerprints.write_parquet", refuse)
+    store: FaceStore = make_store()
+    assert len(fingerprints_of(store)) == len(store.faces)
+    assert "is read-only" in caplog.text
