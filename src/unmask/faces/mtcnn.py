@@ -65,7 +65,7 @@ def detect_faces(
     Returns:
         The faces of each image, the largest first.
     """
-    propose, refine, confirm = _networks(device)
+    propose, refine, confirm = cascade(device)
     pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()
     found = _propose(propose, pixels, min_face_px, thresholds[0])
 
@@ -77,7 +77,8 @@ def detect_faces(
 
 
 @cache
-def _networks(device: str) -> tuple[nn.Module, nn.Module, nn.Module]:
+def cascade(device: str) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """Load the networks that propose, refine and confirm, once per process and device."""
     networks = (PNet(), RNet(), ONet())
     for network in networks:
         # With channels last, pooling on a CPU takes a fraction of the time.
