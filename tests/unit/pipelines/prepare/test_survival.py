@@ -82,7 +82,7 @@ def test_a_run_killed_at_random_moments_goes_on_to_the_same_store(
     videos = videos_frame([*paths, "flat.mp4", "empty.mp4"])
     videos.to_pickle(tmp_path / "videos.pickle")
     (tmp_path / "script.py").write_text(SCRIPT)
-    command = [sys.executable, "script.py", "root"]
+    command = [sys.executable, "script.py", str(tmp_path / "root")]
     start = time.monotonic()
     subprocess.run([*command, "whole", "videos.pickle"], cwd=tmp_path, check=True)
     duration = time.monotonic() - start
