@@ -80,7 +80,9 @@ def cpu_seconds() -> float:
 # --- unmask
 
 
-def run_unmask(paths: list[Path], root: Path, num_frames: int) -> tuple[float, float, pd.DataFrame]:
+def run_unmask(
+    paths: list[Path], root: Path, num_frames: int, copies: int
+) -> tuple[float, float, pd.DataFrame]:
     """Return the seconds on the clock, those of all cores together, and the faces."""
     extractor = FaceExtractor(sampling=UniformSampling(num_frames))
     with tempfile.TemporaryDirectory() as folder:
