@@ -143,8 +143,7 @@ def test_data_that_cannot_be_trained_on_is_refused(
     root = folder_of(tmp_path / "root", counts)
     said = refusal(
         "train", "model=plain_cnn_mean", "data=folder", f"data.root={root}",
-        "data.split._target_=unmask.data.splits.OfficialSplit", "~data.split.train",
-        "~data.split.val", "~data.split.test", "~data.split.seed", *paths,
+        "data/split=official", *paths,
     )  # fmt: skip
     assert expected in said
 

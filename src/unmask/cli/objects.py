@@ -45,16 +45,19 @@ def make_preparation(config: PrepareConfig) -> Preparation:
         cropper=build(config.cropper),
         max_tracks=config.max_tracks,
     )
+    settings = {field: getattr(config, field) for field in _CROP_FIELDS}
+    settings["version"] = EXTRACTION_VERSION
+    if config.face_video is not None:
+        settings["face_video"] = config.face_video
     return Preparation(
         extractor=extractor,
         image_format=config.image_format,
+        face_video=build(config.face_video) if config.face_video is not None else None,
         num_workers=config.num_workers,
         time_limit_seconds=config.time_limit_seconds,
+        memory_limit_gb=config.memory_limit_gb,
         retry_failures=config.retry_failures,
-        settings={
-            "version": EXTRACTION_VERSION,
-            **{field: getattr(config, field) for field in _CROP_FIELDS},
-        },
+        settings=settings,
     )
 
 

@@ -3,8 +3,9 @@
 from unmask.cli.objects import make_dataset, make_preparation
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.schema import sets_of
+from unmask.core.errors import ConfigError
 from unmask.pipelines.datasets import prepare_dataset
-from unmask.pipelines.prepare import summary_table
+from unmask.pipelines.prepare import Shard, summary_table
 
 
 def prepare(arguments: list[str]) -> None:
@@ -14,7 +15,16 @@ def prepare(arguments: list[str]) -> None:
 
 def _prepare(call: Call) -> None:
     config = call.config
-    preparation = make_preparation(config.prepare)
+    preparation, shard = make_preparation(config.prepare), _shard(config.shard)
     for dataset in sets_of(config.data):
-        summary = prepare_dataset(make_dataset(dataset), preparation, config.paths.data_dir)
+        summary = prepare_dataset(
+            make_dataset(dataset), preparation, config.paths.data_dir, shard=shard
+        )
         console.print(summary_table(summary))
+
+
+def _shard(text: str | None) -> Shard | None:
+    try:
+        return None if text is None else Shard.parse(text)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error

@@ -1,5 +1,6 @@
 """The fields that our own code reads, with their types and limits."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +28,13 @@ def _require_target(node: object) -> object:
     return node
 
 
+def _require_shard(text: object) -> object:
+    if text is not None and not re.fullmatch(r"\d+/\d+", str(text)):
+        raise ValueError("must be i/n, such as 1/8 for the first of eight slices")
+    return text
+
+
+Shard = Annotated[str, BeforeValidator(_require_shard)]
 Target = Annotated[dict[str, Any], BeforeValidator(_require_target)]
 Targets = dict[str, Target]
 
@@ -81,8 +89,10 @@ class PrepareConfig(_Section):
     cropper: Target
     max_tracks: PositiveInt | None
     image_format: Literal["jpeg", "png"]
-    num_workers: PositiveInt
+    face_video: Target | None = None
+    num_workers: PositiveInt | None
     time_limit_seconds: PositiveFloat
+    memory_limit_gb: Annotated[float, Field(ge=1)] | None
     retry_failures: bool = False
 
 
@@ -117,13 +127,19 @@ class IndexConfig(_Section):
     paths: PathsConfig
 
 
-class PrepareVerbConfig(IndexConfig):
-    """`unmask prepare`."""
+class FacesConfig(IndexConfig):
+    """A data set and how its faces are cut."""
 
     prepare: PrepareConfig
 
 
-class TrainConfig(PrepareVerbConfig):
+class PrepareVerbConfig(FacesConfig):
+    """`unmask prepare`."""
+
+    shard: Shard | None
+
+
+class TrainConfig(FacesConfig):
     """`unmask train`."""
 
     seed: int = Field(ge=0, lt=2**32)

@@ -101,7 +101,7 @@ FAILURES: Final = pa.schema(
     [
         pa.field("video_id", pa.string(), nullable=False),
         pa.field("path", pa.string(), nullable=False),
-        # "decode", "detect" or "worker"
+        # "decode", "detect", "mask" or "worker"
         pa.field("stage", pa.string(), nullable=False),
         # a short code, e.g. "empty_file", "no_video_stream", "truncated", "no_face", "timeout"
         pa.field("reason", pa.string(), nullable=False),

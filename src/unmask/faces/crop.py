@@ -1,6 +1,7 @@
 """Cut a square around a face out of the full frame."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -8,6 +9,31 @@ from numpy.typing import NDArray
 
 from unmask.faces.boxes import square_in_frame
 from unmask.faces.face import Face
+
+
+class Cropper(Protocol):
+    """What cuts a face out of a frame."""
+
+    @property
+    def crop_size(self) -> int:
+        """Side of the crop in pixels."""
+
+    def __call__(
+        self, frame: NDArray[np.uint8], face: Face
+    ) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
+        """Cut one face out.
+
+        Args:
+            frame: RGB, ``(height, width, 3)``, uint8.
+            face: In pixels of ``frame``.
+
+        Returns:
+            The crop, RGB, ``(crop_size, crop_size, 3)``, uint8, and the square of the frame that it
+            shows, xyxy.
+        """
+
+    def box_in_crop(self, face: Face, square: tuple[int, int, int, int]) -> NDArray[np.float64]:
+        """Return where the face's box lies in its crop, xyxy, ``(4,)``, in pixels of the crop."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +87,10 @@ class SquareCropper:
         interpolation = cv2.INTER_AREA if is_reduced else cv2.INTER_CUBIC
         crop = cv2.resize(padded, (self.crop_size, self.crop_size), interpolation=interpolation)
         return np.asarray(crop, dtype=np.uint8), square
+
+    def box_in_crop(self, face: Face, square: tuple[int, int, int, int]) -> NDArray[np.float64]:
+        """Return where the face's box lies in its crop; see :func:`box_in_crop`."""
+        return box_in_crop(face.box, square, crop_size=self.crop_size)
 
 
 def box_in_crop(

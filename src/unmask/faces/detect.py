@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.faces.device import resolved_device
 from unmask.faces.face import Face
 from unmask.faces.mtcnn import detect_faces
 
@@ -26,7 +27,7 @@ class MTCNNDetector:
         batch_size: Frames per pass; about 8 is fastest on a CPU.
         thresholds: Least probability after each of the three networks.
         min_prob: Least probability of a face that is returned.
-        device: Where the networks run, e.g. ``"cpu"`` or ``"cuda"``.
+        device: Where the networks run, e.g. ``"cpu"``; ``"auto"`` for a GPU when there is one.
     """
 
     min_face_px: int = 60
@@ -34,7 +35,7 @@ class MTCNNDetector:
     batch_size: int = 8
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     min_prob: float = 0.9
-    device: str = "cpu"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         if self.min_face_px < 12:
@@ -87,7 +88,7 @@ class MTCNNDetector:
             reduced,
             min_face_px=self.min_face_px,
             thresholds=self.thresholds,
-            device=self.device,
+            device=resolved_device(self.device),
         )
         # The two factors differ a little, since sides are whole pixels.
         scale = np.array([width / reduced_size[0], height / reduced_size[1]])

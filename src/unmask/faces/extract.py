@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.core.errors import VideoError
-from unmask.faces.crop import SquareCropper, box_in_crop
+from unmask.faces.crop import Cropper, SquareCropper
 from unmask.faces.detect import MTCNNDetector
 from unmask.faces.face import Face, FaceDetector
 from unmask.faces.track import IoUTracker
@@ -19,10 +19,11 @@ from unmask.video.reader import Frame, FrameReader, ImageReader, PyAVReader
 from unmask.video.sampling import SamplingPolicy, UniformSampling
 
 # Part of what a store of crops is named by; raise it when a change to this package alters pixels.
-EXTRACTION_VERSION = 1
+EXTRACTION_VERSION = 2
 
-# Frames held at once; a frame of 4K takes 25 MB.
+# Frames held at once, and the pixels of all of them: 8 frames of 4K, or one of the largest.
 FRAMES_AT_ONCE = 8
+PIXELS_AT_ONCE = 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class FaceCrop:
         verifier_prob: Probability of a face in its place in the crop.
         crop_box: The square that was cut, xyxy, in pixels of the upright frame.
         image: RGB, ``(crop_size, crop_size, 3)``, uint8.
+        frame_size: Width and height of the upright frame in pixels.
     """
 
     track_id: int
@@ -46,6 +48,7 @@ class FaceCrop:
     verifier_prob: float
     crop_box: tuple[int, int, int, int]
     image: NDArray[np.uint8]
+    frame_size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class FaceExtractor:
     reader: FrameReader = field(default_factory=PyAVReader)
     sampling: SamplingPolicy = field(default_factory=UniformSampling)
     detector: FaceDetector = field(default_factory=MTCNNDetector)
-    cropper: SquareCropper = field(default_factory=SquareCropper)
+    cropper: Cropper = field(default_factory=SquareCropper)
     verifier: MTCNNVerifier | None = field(default_factory=MTCNNVerifier)
     tracker: IoUTracker = field(default_factory=IoUTracker)
     max_tracks: int | None = None
@@ -93,15 +96,14 @@ class FaceExtractor:
             VideoError: If the file cannot be read, or with the reason ``no_face`` or
                 ``no_verified_face`` if no face is found or none is found again in its crop.
         """
-        readers = {"video": self.reader, "image": self.image_reader, "frames": self.frames_reader}
-        if kind not in readers:
-            raise ValueError(f"kind must be one of {', '.join(readers)}, got {kind!r}.")
-        reader = readers[kind]
+        reader = self.reader_of(kind)
         timeline = reader.timeline(path)
         indices = self.sampling(timeline.pts, timeline.time_base)
         frames = reader.read(path, timeline, indices)
+        num_pixels = max(timeline.width * timeline.height, 1)
+        at_once = max(min(PIXELS_AT_ONCE // num_pixels, FRAMES_AT_ONCE), 1)
         num_detected, crops = 0, []
-        while batch := list(islice(frames, FRAMES_AT_ONCE)):
+        while batch := list(islice(frames, at_once)):
             detected = list(self._crops_of(batch))
             num_detected += len(detected)
             crops += self._verified(detected)
@@ -114,19 +116,43 @@ class FaceExtractor:
             )
         return self._linked(crops)
 
+    def reader_of(self, kind: str) -> FrameReader:
+        """Return what reads ``"video"``, ``"image"`` or ``"frames"``, a folder of images.
+
+        Raises:
+            ValueError: If ``kind`` is none of them.
+        """
+        readers = {"video": self.reader, "image": self.image_reader, "frames": self.frames_reader}
+        if kind not in readers:
+            raise ValueError(f"kind must be one of {', '.join(readers)}, got {kind!r}.")
+        return readers[kind]
+
+    def middle_frame(self, path: Path, kind: str) -> NDArray[np.uint8]:
+        """Return the middle one of the frames that :meth:`extract` looks at, RGB, uint8.
+
+        Raises:
+            ValueError: If ``kind`` is neither ``"video"`` nor ``"image"``.
+            VideoError: If the file cannot be read.
+        """
+        reader = self.reader_of(kind)
+        timeline = reader.timeline(path)
+        indices = self.sampling(timeline.pts, timeline.time_base)
+        (frame,) = reader.read(path, timeline, [indices[len(indices) // 2]])
+        return frame.image
+
     def _crops_of(self, frames: Sequence[Frame]) -> Iterator[FaceCrop]:
         """Detect and cut; the track and the verifier's probability are filled in later."""
         faces_of_frames = self.detector([frame.image for frame in frames])
         for frame, faces in zip(frames, faces_of_frames, strict=True):
             for face in faces:
                 image, square = self.cropper(frame.image, face)
-                yield FaceCrop(0, frame.index, frame.pts_seconds, face, 1.0, square, image)
+                size = (frame.image.shape[1], frame.image.shape[0])
+                yield FaceCrop(0, frame.index, frame.pts_seconds, face, 1.0, square, image, size)
 
     def _verified(self, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
         if self.verifier is None:
             return list(crops)
-        size = self.cropper.crop_size
-        expected = [box_in_crop(crop.face.box, crop.crop_box, crop_size=size) for crop in crops]
+        expected = [self.cropper.box_in_crop(crop.face, crop.crop_box) for crop in crops]
         probs = self.verifier([crop.image for crop in crops], expected)
         return [
             replace(crop, verifier_prob=prob)

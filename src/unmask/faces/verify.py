@@ -19,14 +19,14 @@ class MTCNNVerifier:
         min_face_fraction: Side of the smallest face to look for, as a fraction of the crop's.
         min_iou: Least overlap of the face found in the crop with the one it was cut for.
         batch_size: Crops per pass.
-        device: Where the networks run.
+        device: Where the networks run; ``"auto"`` for a GPU when there is one.
     """
 
     min_prob: float = 0.9
     min_face_fraction: float = 1 / 3
     min_iou: float = 0.3
     batch_size: int = 32
-    device: str = "cpu"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("min_prob", "min_iou"):

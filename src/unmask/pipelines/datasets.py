@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_json
 from unmask.data.manifest import read_table
 from unmask.data.sources.source import Source
 from unmask.data.splits import SplitRule
 from unmask.data.store import FaceStore
 from unmask.faces.extract import FaceExtractor
+from unmask.faces.face_video import FaceVideo
 from unmask.pipelines.index import IndexSummary, index
-from unmask.pipelines.prepare import PrepareSummary, prepare
+from unmask.pipelines.prepare import PrepareSummary, Shard, prepare
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,20 @@ class Preparation:
     Attributes:
         extractor: Does one video.
         image_format: Of the crops.
-        num_workers: Processes.
+        face_video: Also writes a video of each input's main face; None does not.
+        num_workers: Processes; None for one per core.
         time_limit_seconds: Per video.
+        memory_limit_gb: Of each process.
         retry_failures: Try videos again that failed before.
         settings: Plain values that decide what a crop looks like; they key the store's folder.
     """
 
     extractor: FaceExtractor
     image_format: Literal["jpeg", "png"]
-    num_workers: int
+    face_video: FaceVideo | None
+    num_workers: int | None
     time_limit_seconds: float
+    memory_limit_gb: float | None
     retry_failures: bool
     settings: dict[str, Any]
 
@@ -80,20 +86,54 @@ def index_dataset(dataset: DataSet, data_dir: Path) -> IndexSummary:
     )
 
 
-def prepare_dataset(dataset: DataSet, preparation: Preparation, data_dir: Path) -> PrepareSummary:
-    """Index a data set and cut the faces of every video that was not done before."""
+def prepare_dataset(
+    dataset: DataSet,
+    preparation: Preparation,
+    data_dir: Path,
+    *,
+    shard: Shard | None = None,
+) -> PrepareSummary:
+    """Index a data set and cut the faces of every video that was not done before.
+
+    Args:
+        dataset: Where its videos lie.
+        preparation: How faces are cut.
+        data_dir: Where stores go.
+        shard: Do this slice of the videos only.
+
+    Raises:
+        DataError: If the data set labels annotated faces, which are not cut by their boxes yet.
+    """
     index_dataset(dataset, data_dir)
+    folder = index_folder(dataset, data_dir)
+    if (folder / "boxes.parquet").is_file():
+        raise DataError(
+            f"'{dataset.name}' labels each annotated face, and faces are not cut by annotated "
+            "boxes yet: a detector could give one face the label of another. It was indexed only."
+        )
     return prepare(
-        read_table(index_folder(dataset, data_dir) / "videos.parquet", "videos"),
+        read_table(folder / "videos.parquet", "videos"),
         root=dataset.root,
         store_dir=store_folder(dataset, preparation, data_dir),
         extractor=preparation.extractor,
         image_format=preparation.image_format,
+        face_video=preparation.face_video,
+        masks=_masks(folder / "masks.parquet"),
+        shard=shard,
         num_workers=preparation.num_workers,
         time_limit_seconds=preparation.time_limit_seconds,
+        memory_limit_gb=preparation.memory_limit_gb,
         retry_failures=preparation.retry_failures,
         settings=preparation.settings,
     )
+
+
+def _masks(path: Path) -> dict[str, str] | None:
+    """Return the mask of a video by ``video_id``, where the data set has any."""
+    if not path.is_file():
+        return None
+    table = read_table(path, "masks")
+    return dict(zip(table["video_id"], table["path"], strict=True))
 
 
 def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> FaceStore:

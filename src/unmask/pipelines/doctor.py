@@ -281,7 +281,7 @@ def _split(videos: pd.DataFrame, kind: SplitKind) -> tuple[list[str], list[str],
             IdentitySplit()(videos)
         except DataError as error:
             return [], [], str(error)
-        override = "data.split._target_=unmask.data.splits.IdentitySplit"
+        override = "data/split=identity"
         return [override], [f"{official} The command below splits by identity."], ""
     return [], [], ""
 

@@ -2,10 +2,12 @@
 
 import multiprocessing
 import os
+import resource
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from typing import TypeVar
@@ -37,6 +39,8 @@ def run_in_workers(
     *,
     num_workers: int,
     time_limit_seconds: float,
+    memory_limit_gb: float | None = None,
+    on_start: Callable[[], object] | None = None,
 ) -> Iterator[tuple[Task, Result | WorkerFailure]]:
     """Yield the outcome of each task as it ends, in whatever order.
 
@@ -48,6 +52,9 @@ def run_in_workers(
         tasks: Its arguments, which can be pickled.
         num_workers: Processes.
         time_limit_seconds: For each task.
+        memory_limit_gb: Of each worker, in 2**30 bytes; beyond it, allocating memory fails. It is
+            not set on machines with a GPU, whose driver counts what it only reserves. Linux only.
+        on_start: Called once in each worker.
 
     Yields:
         A task with its result, or with why there is none.
@@ -55,7 +62,8 @@ def run_in_workers(
     Raises:
         Exception: Whatever ``function`` raises, after the other workers were stopped.
     """
-    pool = ProcessPool(max_workers=num_workers, initializer=_start, context=_context(function))
+    start = partial(_start, memory_limit_gb, on_start)
+    pool = ProcessPool(max_workers=num_workers, initializer=start, context=_context(function))
     try:
         futures: dict[Future[Result], Task] = {
             pool.schedule(function, args=(task,), timeout=time_limit_seconds): task
@@ -89,13 +97,26 @@ def _context(function: Callable[..., object]) -> BaseContext:
     return context
 
 
-def _start() -> None:
-    """Set up a worker: one thread, and an end with its parent."""
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _start(memory_limit_gb: float | None, on_start: Callable[[], object] | None) -> None:
+    """Set up a worker: one thread, bounded memory, and an end with its parent."""
+    if memory_limit_gb is not None and not torch.cuda.is_available():
+        limit = round(memory_limit_gb * 2**30)
+        # Of what is private and writable: mapped libraries and files do not count.
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    if on_start is not None:
+        on_start()
 
 
 def _end_with(sentinel: int) -> None:

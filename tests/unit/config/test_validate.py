@@ -130,3 +130,10 @@ def test_untrained_building_refuses_code_from_elsewhere() -> None:
 
 def test_targets_are_listed_in_depth() -> None:
     assert targets({"a": [{"_target_": "x.Y", "b": {"_target_": "x.Z"}}]}) == ["x.Y", "x.Z"]
+
+
+@pytest.mark.parametrize("text", ["3", "a/b", "1/2/3"])
+def test_a_shard_is_i_of_n(text: str) -> None:
+    check_command_line("prepare", ["shard=1/8"])
+    assert "must be i/n, such as 1/8" in message_of(f"shard={text}", verb="prepare")
+    assert "no key or group 'shard'" in message_of("shard=1/8", verb="train")

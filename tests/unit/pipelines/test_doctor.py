@@ -138,7 +138,7 @@ def test_split_lists_that_are_not_official_are_a_gap(plant_tree: Planter) -> Non
 
 def test_without_split_lists_the_command_splits_by_identity(plant_tree: Planter) -> None:
     diagnosis = only_diagnosis(plant_tree("ffpp", keep=lambda path: not path.endswith(".json")))
-    assert "data.split._target_=unmask.data.splits.IdentitySplit" in diagnosis.command
+    assert "data/split=identity" in diagnosis.command
     assert any("videos have no official split" in gap for gap in diagnosis.gaps)
 
 

@@ -1,10 +1,12 @@
 import operator
 import os
 import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-from unmask.pipelines.workers import WorkerFailure, run_in_workers
+from unmask.pipelines.workers import WorkerFailure, available_cores, run_in_workers
 
 
 def outcomes(function, tasks, *, time_limit_seconds: float = 60) -> dict:  # noqa: ANN001
@@ -37,3 +39,23 @@ def test_errors_of_the_function_stop_the_run() -> None:
 
 def test_no_tasks_need_no_time() -> None:
     assert outcomes(operator.neg, []) == {}
+
+
+def test_a_worker_is_set_up_before_its_first_task(tmp_path: Path) -> None:
+    make = partial(Path.mkdir, tmp_path / "made")
+    found = run_in_workers(
+        os.listdir, [str(tmp_path)], num_workers=1, time_limit_seconds=60, on_start=make
+    )
+    assert dict(found) == {str(tmp_path): ["made"]}
+
+
+def test_a_worker_cannot_take_more_memory_than_it_may() -> None:
+    found = run_in_workers(
+        bytearray, [3 * 2**30], num_workers=1, time_limit_seconds=60, memory_limit_gb=2
+    )
+    with pytest.raises(MemoryError):
+        dict(found)
+
+
+def test_there_is_at_least_one_core() -> None:
+    assert available_cores() >= 1

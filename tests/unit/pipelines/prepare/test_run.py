@@ -18,13 +18,15 @@ from rich.console import Console
 from unmask.core.errors import DataError
 from unmask.data.manifest import read_table
 from unmask.faces.extract import FaceExtractor
-from unmask.pipelines.prepare import PrepareSummary, prepare, summary_table
+from unmask.faces.face_video import FaceVideo
+from unmask.pipelines.prepare import PrepareSummary, Shard, Video, prepare, summary_table
+from unmask.video.reader import PyAVReader
 from unmask.video.sampling import UniformSampling
 from unmask.video.writer import write_video
 
 Draw = Callable[..., np.ndarray]
 EXTRACTOR = FaceExtractor(sampling=UniformSampling(num_frames=3))
-REAL_FACES = Path(__file__).parents[4] / "shared" / "data" / "real_faces"
+REAL_FACES = Path(__file__).parents[5] / "shared" / "data" / "real_faces"
 
 # A reader for workers, which can import it but not this file.
 MISBEHAVING = """
@@ -39,6 +41,8 @@ class MisbehavingReader(PyAVReader):
             time.sleep(3600)
         if path.stem == "dies":
             os._exit(9)
+        if path.stem == "huge":
+            bytearray(3 * 2**30)
         if path.stem == "bug":
             raise KeyError("nobody expects this")
         return super().timeline(path)
@@ -66,7 +70,11 @@ def videos_frame(paths: list[str]) -> pd.DataFrame:
 
 
 def files_of(store_dir: Path) -> dict[str, bytes]:
-    paths = (path for path in store_dir.rglob("*") if path.is_file() and path.name != ".lock")
+    paths = (
+        path
+        for path in store_dir.rglob("*")
+        if path.is_file() and not path.name.startswith(".lock")
+    )
     return {path.relative_to(store_dir).as_posix(): path.read_bytes() for path in paths}
 
 
@@ -154,11 +162,8 @@ def test_a_finished_store_is_not_touched_again(
     before = {path: path.stat().st_mtime_ns for path in store_dir.rglob("*")}
     # Even without the videos, which may lie on a disk that is not mounted any more.
     assert run(store_dir, tmp_path / "gone", GOOD + BAD) == summary
-    lock = store_dir / ".lock"
     after = {path: path.stat().st_mtime_ns for path in store_dir.rglob("*")}
-    assert {p: t for p, t in after.items() if p != lock} == {
-        p: t for p, t in before.items() if p != lock
-    }
+    assert after == before
 
 
 def test_order_and_number_of_workers_change_nothing(
@@ -173,12 +178,13 @@ import sys
 from pathlib import Path
 import pandas as pd
 from unmask.faces.extract import FaceExtractor
-from unmask.pipelines.prepare import prepare
+from unmask.pipelines.prepare import Shard, prepare
 from unmask.video.sampling import UniformSampling
 
 if __name__ == "__main__":
-    root, store_dir, table = map(Path, sys.argv[1:])
-    prepare(pd.read_pickle(table), root=root, store_dir=store_dir, num_workers=1,
+    root, store_dir, table = map(Path, sys.argv[1:4])
+    shard = Shard.parse(sys.argv[4]) if len(sys.argv) > 4 else None
+    prepare(pd.read_pickle(table), root=root, store_dir=store_dir, num_workers=1, shard=shard,
             extractor=FaceExtractor(sampling=UniformSampling(num_frames=3)))
 """
 
@@ -282,6 +288,109 @@ def test_a_missing_root_is_named(tmp_path: Path) -> None:
         run(tmp_path / "store", tmp_path / "nowhere", ["v0.mp4"])
 
 
+SHARDS = [Shard(1, 3), Shard(2, 3), Shard(3, 3)]
+
+
+def test_shards_one_after_the_other_make_the_store_of_one_process(
+    store: tuple[Path, PrepareSummary], root: Path, tmp_path: Path
+) -> None:
+    summaries = [run(tmp_path, root, GOOD + BAD, shard=shard) for shard in SHARDS]
+    assert [summary.num_waiting for summary in summaries] == [8, 4, 0]
+    assert [summary.num_videos for summary in summaries] == [4, 4, 12]
+    assert replace(summaries[-1], store_dir=store[0]) == store[1]
+    assert files_of(tmp_path) == files_of(store[0])
+
+
+def test_a_call_without_a_shard_does_what_no_shard_did(
+    store: tuple[Path, PrepareSummary], root: Path, tmp_path: Path
+) -> None:
+    run(tmp_path, root, GOOD + BAD, shard=SHARDS[1])
+    assert not (tmp_path / "faces.parquet").exists()
+    run(tmp_path, root, GOOD + BAD)
+    assert files_of(tmp_path) == files_of(store[0])
+
+
+def test_shards_at_the_same_time_make_the_store_of_one_process(
+    store: tuple[Path, PrepareSummary], root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    videos_frame(GOOD + BAD).to_pickle(tmp_path / "videos.pickle")
+    arguments = [sys.executable, "script.py", str(root), "store", "videos.pickle"]
+    running = [subprocess.Popen([*arguments, str(shard)], cwd=tmp_path) for shard in SHARDS]
+    assert [process.wait() for process in running] == [0, 0, 0]
+    assert files_of(tmp_path / "store") == files_of(store[0])
+
+
+def test_a_shard_leaves_the_unfinished_files_of_others_alone(root: Path, tmp_path: Path) -> None:
+    rows = [Video(f"set/v{number}", f"v{number}.mp4", "video") for number in range(2)]
+    (tmp_path / "parts").mkdir()
+    own, other = (tmp_path / "parts" / f".{row.part_name[:-5]}-x.json" for row in rows)
+    own.touch()
+    other.touch()
+    run(tmp_path, root, ["v0.mp4", "v1.mp4"], shard=Shard(1, 2))
+    assert not own.exists()
+    assert other.exists()
+
+
+def test_masks_are_cut_like_the_crops(root: Path, tmp_path: Path) -> None:
+    for name in ("v0.mp4", "short.mp4"):
+        frames = [np.full((240, 320, 3), 255 * (index % 2), np.uint8) for index in range(6)]
+        write_video(
+            tmp_path / "root" / "masks" / name, frames[: 6 if name == "v0.mp4" else 2], fps=6
+        )
+    for name in ("v0.mp4", "v1.mp4", "v2.mp4"):
+        (tmp_path / "root" / name).write_bytes((root / name).read_bytes())
+    masks = {"set/v0": "masks/v0.mp4", "set/v1": "masks/short.mp4"}
+    paths = ["v0.mp4", "v1.mp4", "v2.mp4"]
+    summary = run(tmp_path / "store", tmp_path / "root", paths, masks=masks)
+    assert summary.reasons == {"mask_differs": 1}
+    faces = read_table(tmp_path / "store" / "faces.parquet", "faces").set_index("video_id")
+    for face in faces.loc["set/v0"].itertuples():
+        path = face.crop_path.replace("crops/", "masks/").replace(".jpg", ".png")
+        mask = cv2.imread(str(tmp_path / "store" / path), cv2.IMREAD_UNCHANGED)
+        assert mask.shape == (224, 224)
+        assert abs(float(mask.mean()) - 255 * (face.frame_index % 2)) < 5
+    assert not (tmp_path / "store" / "masks" / "set" / "v2").exists()
+
+
+def test_masks_that_come_later_are_cut(root: Path, tmp_path: Path) -> None:
+    run(tmp_path, root, ["v0.mp4"])
+    run(tmp_path, root, ["v0.mp4"], masks={"set/v0": "v1.mp4"})
+    assert len(list((tmp_path / "masks" / "set" / "v0").glob("*.png"))) == 3
+
+
+def test_a_mask_of_no_video_is_named(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1 masks belong to no video, the first to 'set/x'"):
+        run(tmp_path, root, ["v0.mp4"], masks={"set/x": "m.mp4"})
+
+
+def test_face_videos_are_written_when_asked_for(root: Path, tmp_path: Path) -> None:
+    run(tmp_path, root, ["v0.mp4"], face_video=FaceVideo(max_frames=2))
+    timeline = PyAVReader().timeline(tmp_path / "face_videos" / "set" / "v0.mp4")
+    assert (timeline.width, timeline.height, len(timeline.pts)) == (112, 112, 2)
+    with pytest.raises(DataError, match="face_video"):
+        run(tmp_path, root, ["v0.mp4"])
+
+
+def test_a_video_without_faces_leaves_a_picture(store: tuple[Path, PrepareSummary]) -> None:
+    pictures = [name for name in files_of(store[0]) if name.startswith("failures/")]
+    assert pictures == ["failures/set/faceless.jpg"]
+
+
+def test_a_video_that_needs_too_much_memory_is_a_failure_of_its_own(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "misbehaving_reader.py").write_text(MISBEHAVING)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "misbehaving_reader", raising=False)
+    from misbehaving_reader import MisbehavingReader
+
+    extractor = replace(EXTRACTOR, reader=MisbehavingReader())
+    paths = ["huge.mp4", "v0.mp4"]
+    summary = run(tmp_path / "store", root, paths, extractor=extractor, memory_limit_gb=2)
+    assert (summary.num_faces, summary.reasons) == (3, {"out_of_memory": 1})
+
+
 def test_no_videos_are_an_error(root: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no videos to prepare"):
         prepare(
@@ -308,8 +417,9 @@ def test_an_id_may_lie_below_another(root: Path, tmp_path: Path) -> None:
     ("knobs", "message"),
     [
         ({"image_format": "gif"}, "image_format must be 'jpeg' or 'png', got 'gif'"),
-        ({"num_workers": 0}, "num_workers must be at least 1, got 0"),
+        ({"num_workers": 0}, "num_workers must be at least 1 or null, got 0"),
         ({"time_limit_seconds": 0}, "time_limit_seconds must be above 0, got 0"),
+        ({"memory_limit_gb": 0.5}, "memory_limit_gb must be at least 1, .* got 0.5"),
     ],
 )
 def test_bad_knobs_are_named(root: Path, tmp_path: Path, knobs: dict, message: str) -> None:
