@@ -180,9 +180,13 @@ def _is_cover(stream: av.video.stream.VideoStream) -> bool:
 def _is_cut_off(path: Path) -> bool:
     """Return whether an MP4 or MOV file ends within one of its boxes or has no index.
 
-    FFmpeg reads such a file without complaint as far as it goes. Other formats count as whole.
+    FFmpeg reads such a file without complaint as far as it goes. Other formats count as whole, and
+    so does a file too short to show that it began as one of these.
     """
     size = path.stat().st_size
+    if size < 8:
+        beginning = path.read_bytes()[4:]
+        return bool(beginning) and b"ftyp".startswith(beginning)
     names = []
     with path.open("rb") as file:
         position = 0

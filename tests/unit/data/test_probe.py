@@ -40,8 +40,8 @@ def test_every_empty_file_is_a_fault_and_no_other_is_opened_beyond_the_limit(
     )
     assert num_opened == 2
     assert [(fault.path, fault.reason) for fault in faults] == [
-        ("1.mp4", "truncated"),
-        ("2.mp4", "truncated"),
+        ("1.mp4", "not_a_video"),
+        ("2.mp4", "not_a_video"),
         ("4.mp4", "empty_file"),
         ("5.mp4", "empty_file"),
     ]

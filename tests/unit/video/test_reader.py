@@ -133,6 +133,20 @@ def test_text_is_not_a_video(tmp_path: Path, name: str) -> None:
     assert reason_of(tmp_path / name) == "not_a_video"
 
 
+@pytest.mark.parametrize("text", ["x", "four", "hello\n", "seven77"])
+def test_text_shorter_than_the_head_of_a_box_is_not_a_video(tmp_path: Path, text: str) -> None:
+    (tmp_path / "text.mp4").write_text(text)
+    assert reason_of(tmp_path / "text.mp4") == "not_a_video"
+
+
+@pytest.mark.parametrize("num_bytes", [5, 6, 7, 8, 20])
+def test_the_first_bytes_of_a_video_are_truncated(
+    tmp_path: Path, video: Path, num_bytes: int
+) -> None:
+    (tmp_path / "cut.mp4").write_bytes(video.read_bytes()[:num_bytes])
+    assert reason_of(tmp_path / "cut.mp4") == "truncated"
+
+
 def test_a_playlist_does_not_open_other_files(tmp_path: Path, video: Path) -> None:
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{video}\n#EXT-X-ENDLIST\n"
     (tmp_path / "list.m3u8").write_text(playlist)
