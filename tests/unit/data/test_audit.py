@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from unmask.core.errors import DataError
 from unmask.data.audit import Audited, SharedThing, count_by_kind, refuse_leaks, shared_things
 from unmask.data.fingerprints import CACHE, fingerprint, fingerprints_of, near_pairs
+from unmask.data.sources.dfd import DFD
+from unmask.data.sources.ffpp import FaceForensics
+from unmask.data.sources.source import Video, to_videos
 from unmask.data.store import FaceStore
 
 MakeVideos = Callable[[list[tuple[str, int, str]]], pd.DataFrame]
@@ -107,6 +110,107 @@ def test_shared_videos_and_groups_are_listed_with_an_example(make_videos: MakeVi
     assert shared_things([Audited(videos), again]) == [video, group]
 
 
+def of_people(dataset: str, rows: list[tuple[str, str, list[str], str]]) -> Audited:
+    """Return a manifest of (name, group, identities, split)."""
+    return Audited(
+        to_videos(
+            Video(
+                video_id=f"{dataset}/{name}", dataset=dataset, path=f"{name}.mp4", label=0,
+                method="youtube", group=group, identities=tuple(identities), split=split,
+            )
+            for name, group, identities, split in rows
+        )
+    )  # fmt: skip
+
+
+def test_one_person_in_groups_of_two_names_is_found() -> None:
+    # The one copy knows that 001 and 004 are of one video; the other knows of neither.
+    knowing = of_people(
+        "one",
+        [("000", "ff/youtube/000", ["000"], "val"), ("004", "ff/youtube/001", ["004"], "train"),
+         ("001", "ff/youtube/001", ["001"], "train")],
+    )  # fmt: skip
+    other = of_people("two", [("004_x", "ff/youtube/004", ["004"], "test")])
+    assert shared_things([knowing, other]) == [
+        SharedThing("group", ("train", "test"), "one/001", "two/004_x", "ff/youtube/001")
+    ]
+    stranger = of_people("two", [("005", "ff/youtube/005", ["005"], "test")])
+    assert shared_things([knowing, stranger]) == []
+
+
+@pytest.fixture
+def actors(plant_tree: Callable[..., Path]) -> Callable[..., Audited]:
+    """Return a function that indexes a copy of DeepFakeDetection, all of it in one split."""
+
+    def make(tree: str, source: DFD, split: str) -> Audited:
+        root = plant_tree(tree, inside=f"{tree}-{source.name}")
+        return Audited(source.index(root).videos.assign(split=split))
+
+    return make
+
+
+REPACK = DFD(name="dfd_kaggle", compression="")
+
+
+@pytest.mark.parametrize(
+    ("split", "other_split", "is_mixed"),
+    [("train", "train", True), ("test", "train", True), ("train", "test", True),
+     ("test", "test", False)],
+)  # fmt: skip
+def test_a_repack_is_not_mixed_with_what_it_was_made_from(
+    actors: Callable[..., Audited], split: str, other_split: str, is_mixed: bool
+) -> None:
+    repack = actors("dfd_kaggle", REPACK, split)
+    dfd = actors("dfd", DFD(compression="c40"), other_split)
+    for audited in ([repack, dfd], [dfd, repack]):
+        found = [thing for thing in shared_things(audited) if thing.kind == "re-pack"]
+        assert [(thing.first, thing.second) for thing in found] == [
+            ("dfd_kaggle", "dfd")
+        ] * is_mixed
+
+
+def test_a_repack_is_seen_whatever_compression_it_is_said_to_have(
+    actors: Callable[..., Audited],
+) -> None:
+    said = actors("dfd_kaggle", DFD(name="mine", compression="c23"), "train")
+    dfd = actors("dfd", DFD(compression="c40"), "test")
+    assert shared_things([said, dfd])[0].first == "mine"
+
+
+def test_the_actors_inside_ffpp_are_not_mixed_with_a_repack(
+    actors: Callable[..., Audited], plant_tree: Callable[..., Path]
+) -> None:
+    plant_tree("ffpp")
+    root = plant_tree("dfd")
+    source = FaceForensics(
+        compression="c40", methods=["DeepFakeDetection"], reals=["actors"], people="ffpp"
+    )
+    inside = Audited(source.index(root).videos.assign(split="train"))
+    repack = actors("dfd_kaggle", REPACK, "test")
+    assert shared_things([inside, repack])[0].second == "ffpp"
+    youtube = FaceForensics().index(root).videos.assign(split="train")
+    assert shared_things([Audited(youtube), repack]) == []
+
+
+def test_two_compressions_of_dfd_are_no_repack(actors: Callable[..., Audited]) -> None:
+    train = actors("dfd", DFD(compression="c40"), "train")
+    other = Audited(train.videos.assign(dataset="dfd_c23", compression="c23", split="test"))
+    assert "re-pack" not in [thing.kind for thing in shared_things([train, other])]
+
+
+def test_a_repack_is_refused_in_one_sentence(actors: Callable[..., Audited]) -> None:
+    things = shared_things(
+        [actors("dfd_kaggle", REPACK, "train"), actors("dfd", DFD(compression="c40"), "test")]
+    )
+    message = (
+        r"^'dfd_kaggle' and 'dfd' both hold videos of DeepFakeDetection, .* Leave one of them out, "
+        r"or set allow_leak=true"
+    )
+    with pytest.raises(DataError, match=message):
+        refuse_leaks(things)
+    assert count_by_kind(things)["re-pack"] == 1
+
+
 def test_a_video_without_a_split_leaks_nowhere(make_videos: MakeVideos) -> None:
     assert shared_things([Audited(make_videos([("a", 0, "train"), ("a", 1, "")]))]) == []
 
@@ -144,7 +248,9 @@ def test_leaks_are_refused_with_their_pairs_and_counts() -> None:
     with pytest.raises(DataError, match=message):
         refuse_leaks([*things, crop])
     refuse_leaks([])
-    assert count_by_kind([*things, crop]) == {"video": 0, "group": 5, "crop": 1}
+    assert count_by_kind([*things, crop]) == {
+        "re-pack": 0, "video": 0, "group": 5, "crop": 1,
+    }  # fmt: skip
 
 
 def test_a_store_that_cannot_be_written_is_audited_all_the_same(
