@@ -1,6 +1,5 @@
 """FaceForensics++'s official split without the videos whose source is trained on as well."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from typing import Final
 import pandas as pd
 
 from unmask.core.errors import DataError
+from unmask.data.groups import connected_groups
+from unmask.data.sources.ffpp_lists import CONVERSION, read_conversion
 from unmask.data.splits import OfficialSplit
 
-CONVERSION: Final = "conversion_dict.json"
 # What is kept where one YouTube video is in several splits: training as published, then the test.
 _KEPT_FIRST: Final = ("train", "test", "val")
 
@@ -34,14 +34,17 @@ class OfficialCleanSplit:
     root: Path
 
     def __call__(self, videos: pd.DataFrame) -> pd.DataFrame:
-        """Return the videos that stay.
+        """Return the videos that stay, grouped without those that leave.
+
+        A clip that leaves no longer joins the people of two splits.
 
         Raises:
             DataError: If a video has no official split, or the map is missing or malformed.
         """
         official = OfficialSplit()(videos)
         left_out = self.left_out(videos)["video_id"]
-        return official[~official["video_id"].isin(left_out)].reset_index(drop=True)
+        staying = official[~official["video_id"].isin(left_out)].reset_index(drop=True)
+        return _regrouped(staying, read_conversion(Path(self.root)))
 
     def left_out(self, videos: pd.DataFrame) -> pd.DataFrame:
         """List what leaves, and why.
@@ -52,8 +55,7 @@ class OfficialCleanSplit:
         Raises:
             DataError: If the map is missing or malformed.
         """
-        # Actors are numbered apart from the YouTube clips.
-        of_youtube = videos[~videos["method"].isin(["actors", "DeepFakeDetection"])]
+        of_youtube = videos[_is_of_youtube(videos)]
         clips_of = dict(zip(of_youtube["video_id"], of_youtube["identities"], strict=True))
         split_of = {
             str(clip): split
@@ -108,40 +110,20 @@ def straddling_clips(split_of: Mapping[str, str], youtube_of: Mapping[str, str])
     return dict(sorted(reasons.items()))
 
 
-def read_conversion(root: Path) -> dict[str, str]:
-    """Read which YouTube video each clip was cut from.
+def _is_of_youtube(videos: pd.DataFrame) -> "pd.Series[bool]":
+    """Tell the clips of YouTube from the actors, who are numbered apart."""
+    return ~videos["method"].isin(["actors", "DeepFakeDetection"])
 
-    Args:
-        root: The folder that holds ``conversion_dict.json``, directly or in ``dataset``.
 
-    Returns:
-        Clip to YouTube id; the number of the cut is dropped.
-
-    Raises:
-        DataError: If the file is missing, not JSON, or maps a clip to something else than
-            ``"<YouTube id> <number>"``.
-    """
-    places = (root / CONVERSION, root / "dataset" / CONVERSION)
-    path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        raise DataError(
-            f"There is no {CONVERSION} in {root} or {root / 'dataset'}, which says whose clips are "
-            "of one YouTube video. Copy it from the data set's repository (dataset/), or use "
-            "data/split=official."
-        )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DataError(f"{path} is not readable JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} must map clips to videos, but is a {type(content).__name__}.")
-    youtube_of = {}
-    for clip, value in content.items():
-        youtube, _, number = value.rpartition(" ") if isinstance(value, str) else ("", "", "")
-        if not youtube or not number.isdigit():
-            raise DataError(
-                f'{path} must map each clip to "<YouTube id> <number>", but maps {clip} to '
-                f"{value!r}."
-            )
-        youtube_of[str(clip)] = youtube
-    return youtube_of
+def _regrouped(videos: pd.DataFrame, youtube_of: Mapping[str, str]) -> pd.DataFrame:
+    """Join the clips again, through the fakes and the YouTube videos of what is left."""
+    rows = videos[_is_of_youtube(videos)]
+    clips = [list(map(str, identities)) for identities in rows["identities"]]
+    # A space keeps a YouTube id, which comes first as the larger name, from being a clip's number.
+    links = [[*of_row, *(f"~ {youtube_of[clip]}" for clip in of_row)] for of_row in clips]
+    group_of = connected_groups(links)
+    people = rows["group"].str.rpartition("/")[0]
+    groups = [f"{who}/{group_of[of_row[0]]}" for who, of_row in zip(people, clips, strict=True)]
+    grouped = videos.copy()
+    grouped.loc[rows.index, "group"] = groups
+    return grouped

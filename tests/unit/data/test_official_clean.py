@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmask.core.errors import DataError
-from unmask.data.official_clean import OfficialCleanSplit, read_conversion, straddling_clips
+from unmask.data.official_clean import OfficialCleanSplit, straddling_clips
 from unmask.data.sources.ffpp import FaceForensics
+from unmask.data.sources.ffpp_lists import read_conversion
 from unmask.data.sources.source import Video, to_videos
+from unmask.data.splits import find_leaks
 from unmask.pipelines.index import index
 
 PAIRS = {"train": [["000", "003"]], "val": [["001", "004"]], "test": [["002", "005"]]}
@@ -47,6 +49,18 @@ def test_clips_of_a_video_that_is_trained_on_leave_with_their_fakes(root: Path) 
         "ffpp/Deepfakes/000_003",
         "ffpp/Deepfakes/003_000",
     }
+
+
+def test_nobody_who_stays_is_in_the_group_of_another_split(root: Path) -> None:
+    # 004 joins 001 (val) to the video of 000 (train), and leaves.
+    videos = videos_of(root)
+    of = videos.set_index("video_id")["group"]
+    assert of["ffpp/youtube/001"] == of["ffpp/youtube/000"]
+    clean = OfficialCleanSplit(root=root)(videos)
+    assert find_leaks(clean) == []
+    staying = clean.set_index("video_id")["group"]
+    assert staying["ffpp/youtube/001"] == "ffpp/youtube/001"
+    assert staying["ffpp/Deepfakes/003_000"] == staying["ffpp/youtube/003"] == "ffpp/youtube/000"
 
 
 def test_each_video_left_out_is_listed_with_its_reason(root: Path, tmp_path: Path) -> None:

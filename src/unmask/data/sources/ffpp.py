@@ -3,9 +3,8 @@
 Rössler et al., "FaceForensics++: Learning to Detect Manipulated Facial Images", ICCV 2019.
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -14,7 +13,17 @@ import pandas as pd
 
 from unmask.core.errors import DataError, did_you_mean
 from unmask.core.labels import FAKE, REAL
-from unmask.data.manifest import MASKS, SPLITS
+from unmask.data.manifest import MASKS
+from unmask.data.sources.ffpp_lists import (
+    NO_CONVERSION,
+    OFFICIAL,
+    find_conversion,
+    judge_split_lists,
+    list_notes,
+    read_split_lists,
+    same_video_links,
+    split_of_ids,
+)
 from unmask.data.sources.ffpp_rows import (
     ACTOR_METHOD,
     DFD_WITHOUT_REALS,
@@ -40,7 +49,6 @@ from unmask.data.sources.source import (
     inner_folder,
     list_folders,
     list_videos,
-    read_json,
     relative_posix,
     to_videos,
 )
@@ -48,19 +56,12 @@ from unmask.data.sources.source import (
 Compression = Literal["raw", "c0", "c23", "c40"]
 Footage = Literal["youtube", "actors"]
 
-OFFICIAL: Final = "train.json, val.json and test.json are the official ones."
 TOP: Final = ("original_sequences", "manipulated_sequences")
 # Some copies call the uncompressed videos c0.
 FOLDERS_OF_COMPRESSION: Final[dict[Compression, tuple[str, ...]]] = {
     "raw": ("raw", "c0"),
     "c23": ("c23",),
     "c40": ("c40",),
-}
-# Of the sorted ids joined by ",", so that re-formatting a list changes nothing.
-OFFICIAL_LISTS: Final = {
-    "train": "47d0e1b5e7d985957b023865737bc3cfab2bbdc6a7444d67612836ca0d6fa7c5",
-    "val": "ba0cc34ea73a462f885f80361f9c48bcb2db402bd80d5ec350efefe117ff3c48",
-    "test": "e3471dcb4b325062fa30e18b37518f29828c4b1cabf33b69ac5b96d97bb6e36c",
 }
 
 
@@ -69,9 +70,10 @@ class FaceForensics:
     """The videos of one compression, grouped by the people who share a fake.
 
     A fake ``000_003`` shows 003's face over 000's footage and joins both into one group. Labels
-    come from the folder. The official lists hold *pairs*: ``["071", "054"]`` places both reals
-    and, of every method, both fakes. Masks are named beside their fakes and are the same for every
-    compression; other compressions are never read.
+    come from the folder. Where ``conversion_dict.json`` lies in the root or in ``dataset``, clips
+    of one YouTube video are one group as well. The official lists hold *pairs*:
+    ``["071", "054"]`` places both reals and, of every method, both fakes. Masks are named beside
+    their fakes and are the same for every compression; other compressions are never read.
 
     Args:
         name: Name of the data set in every table.
@@ -138,7 +140,8 @@ class FaceForensics:
                 the split lists either directly or in ``dataset/splits``.
 
         Raises:
-            DataError: If a subset is missing or empty, or a split list is unusable.
+            DataError: If a subset is missing or empty, or a split list or the map of clips to
+                YouTube videos is unusable.
         """
         check_root(root, name=self.name)
         self._check_layout(root)
@@ -162,6 +165,7 @@ class FaceForensics:
             people=self.people or self.name,
             split_of=split_of_ids(pairs),
             pairs=[pair for split in pairs.values() for pair in split],
+            same_footage=same_video_links(root) if "youtube" in self.reals else (),
         )
         videos = to_videos(listed)
         masks = find_masks(root, rows, name=self.name)
@@ -199,7 +203,8 @@ class FaceForensics:
     ) -> list[str]:
         notes = count_notes(Counter(videos["method"].tolist()), PUBLISHED)
         if "youtube" in self.reals:
-            notes += _list_notes(pairs)
+            notes += list_notes(pairs)
+            notes += [] if find_conversion(root) else [NO_CONVERSION]
         parent = find_folder(root, TOP[1])
         asked = {method.lower() for method in self.methods}
         folders = parent.iterdir() if parent else ()
@@ -218,43 +223,6 @@ class FaceForensics:
                 "several people can be in frame."
             )
         return notes
-
-
-def read_split_lists(root: Path) -> dict[str, list[Pair]]:
-    """Read the pairs of ``train.json``, ``val.json`` and ``test.json``.
-
-    Args:
-        root: The folder that holds them, directly or in ``dataset/splits``.
-
-    Returns:
-        The pairs of each split; empty where there is no list at all.
-
-    Raises:
-        DataError: If only some of the lists are there, one is not a JSON list of pairs of ids, or
-            an id occurs in two of them.
-    """
-    for folder in (root, root / "dataset" / "splits"):
-        present = [split for split in SPLITS if (folder / f"{split}.json").is_file()]
-        if not present:
-            continue
-        if len(present) < len(SPLITS):
-            missing = ", ".join(f"{split}.json" for split in SPLITS if split not in present)
-            raise DataError(f"{folder} holds only some of the split lists: add {missing}.")
-        pairs = {split: _read_pairs(folder / f"{split}.json") for split in SPLITS}
-        split_of_ids(pairs)
-        return pairs
-    return {}
-
-
-def hash_of_ids(pairs: Iterable[Pair]) -> str:
-    """Return the SHA-256 of the sorted ids of a split list, whatever its formatting.
-
-    Example:
-        >>> hash_of_ids([("2", "1")]) == hash_of_ids([("1", "2")])
-        True
-    """
-    ids = sorted(identity for pair in pairs for identity in pair)
-    return hashlib.sha256(",".join(ids).encode()).hexdigest()
 
 
 def find_masks(root: Path, rows: Sequence[Row], *, name: str) -> pd.DataFrame | None:
@@ -284,52 +252,6 @@ def find_masks(root: Path, rows: Sequence[Row], *, name: str) -> pd.DataFrame | 
             if ids:
                 break
     return pd.DataFrame(found, columns=MASKS.names) if found else None
-
-
-def _read_pairs(path: Path) -> list[Pair]:
-    value = read_json(path)
-    if not isinstance(value, list):
-        raise DataError(f"{path} must be a list of pairs of ids, but is a {type(value).__name__}.")
-    pairs: list[Pair] = []
-    for item in value:
-        match item:
-            case [str(one), str(other)]:
-                pairs.append((one, other))
-            case _:
-                raise DataError(
-                    f'{path} must hold pairs such as ["071", "054"], but holds {item!r}.'
-                )
-    return pairs
-
-
-def split_of_ids(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, str]:
-    """Map ``youtube/<id>`` to its split."""
-    split_of: dict[str, str] = {}
-    for split, listed in pairs.items():
-        for identity in (one for pair in listed for one in pair):
-            other = split_of.setdefault(f"youtube/{identity}", split)
-            if other != split:
-                raise DataError(
-                    f"The split lists place '{identity}' in both {other} and {split}. "
-                    "Keep it in one of them."
-                )
-    return split_of
-
-
-def _list_notes(pairs: Mapping[str, Sequence[Pair]]) -> list[str]:
-    if not pairs:
-        return [
-            "No train.json, val.json and test.json in the root or in dataset/splits, so no video "
-            "has an official split."
-        ]
-    changed = [split for split in SPLITS if hash_of_ids(pairs[split]) != OFFICIAL_LISTS[split]]
-    if not changed:
-        return []
-    sizes = ", ".join(f"{split} {2 * len(pairs[split])} ids" for split in changed)
-    return [
-        f"These split lists are not the official ones of FaceForensics++: {sizes}. "
-        "Numbers are not comparable with published ones."
-    ]
 
 
 def recognise(root: Path) -> Recognised | None:
@@ -362,15 +284,6 @@ def recognise(root: Path) -> Recognised | None:
         has_official_lists=lists == OFFICIAL,
         suspicions=tuple(suspicions),
     )
-
-
-def judge_split_lists(root: Path) -> str:
-    """Say whether the split lists below ``root`` are the official ones, by their canonical hash."""
-    try:
-        notes = _list_notes(read_split_lists(root))
-    except DataError as error:
-        notes = [str(error)]
-    return " ".join(notes) or OFFICIAL
 
 
 def subsets_with_videos(root: Path, compression: Compression) -> list[Subset]:

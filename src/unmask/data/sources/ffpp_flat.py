@@ -6,7 +6,8 @@ from typing import Final
 
 from unmask.core.errors import DataError
 from unmask.core.labels import REAL
-from unmask.data.sources.ffpp import OFFICIAL, FaceForensics, judge_split_lists
+from unmask.data.sources.ffpp import FaceForensics
+from unmask.data.sources.ffpp_lists import OFFICIAL, judge_split_lists
 from unmask.data.sources.ffpp_rows import (
     ACTOR_METHOD,
     DFD_WITHOUT_REALS,

@@ -113,6 +113,7 @@ def to_video_rows(
     people: str,
     split_of: Mapping[str, str],
     pairs: Iterable[Pair] = (),
+    same_footage: Iterable[Sequence[str]] = (),
 ) -> list[Video]:
     """Make manifest rows, joining everybody who shares a fake into one group.
 
@@ -123,9 +124,10 @@ def to_video_rows(
         people: Whose ids the identities are, the first part of every group.
         split_of: The official split of ``youtube/<id>``.
         pairs: YouTube ids in published fakes, whichever methods are asked for.
+        same_footage: Clips such as ``youtube/000`` that were cut from one video.
     """
     listed = [[f"youtube/{one}" for one in pair] for pair in pairs]
-    group_of = connected_groups([row.nodes for row in rows] + listed)
+    group_of = connected_groups([*(row.nodes for row in rows), *listed, *same_footage])
     reals = {f"{row.subset.method}/{row.stem}" for row in rows if row.subset.label == REAL}
     videos = []
     for row in rows:

@@ -7,7 +7,15 @@ from typing import Final
 
 from unmask.core.errors import DataError
 from unmask.core.labels import FAKE, REAL
-from unmask.data.sources.ffpp import OFFICIAL, judge_split_lists, read_split_lists, split_of_ids
+from unmask.data.sources.ffpp_lists import (
+    NO_CONVERSION,
+    OFFICIAL,
+    find_conversion,
+    judge_split_lists,
+    read_split_lists,
+    same_video_links,
+    split_of_ids,
+)
 from unmask.data.sources.ffpp_rows import PUBLISHED, Row, Subset, read_name, to_video_rows
 from unmask.data.sources.source import (
     IndexedVideos,
@@ -85,12 +93,14 @@ class GenD:
             people=self.people,
             split_of=split_of_ids(pairs),
             pairs=[pair for split in pairs.values() for pair in split],
+            same_footage=same_video_links(root),
         )
         notes = count_notes(Counter(row.subset.method for row in rows), PUBLISHED)
         if not pairs:
             notes.append(
                 "No train.json, val.json and test.json, so no video has an official split."
             )
+        notes += [] if find_conversion(root) else [NO_CONVERSION]
         return IndexedVideos(to_videos(listed), [*notes, CUT_BY_OTHERS], ignored)
 
 

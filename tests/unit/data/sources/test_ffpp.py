@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from unmask.core.errors import DataError
-from unmask.data.sources import ffpp
-from unmask.data.sources.ffpp import FaceForensics, hash_of_ids, read_split_lists
+from unmask.data.sources import ffpp_lists
+from unmask.data.sources.ffpp import FaceForensics
+from unmask.data.sources.ffpp_lists import hash_of_ids, read_split_lists
 
 Plant = Callable[..., Path]
 
@@ -84,6 +85,51 @@ def test_a_group_does_not_depend_on_the_methods_asked_for(plant: Plant) -> None:
     root = plant([*ffpp_files(), "manipulated_sequences/Mine/c23/videos/000_003.mp4"], **LISTS)
     one, all_methods = index(root, methods=["Mine"])["group"], index(root)["group"]
     assert one["ffpp/youtube/005"] == all_methods["ffpp/youtube/005"] == "ffpp/youtube/002"
+
+
+def test_clips_of_one_youtube_video_are_one_group(plant: Plant) -> None:
+    # 000 (train) and 005 (test) are cut from one video; 001 and 004 are of two others.
+    youtube = {
+        "000": "a-b 0",
+        "003": "c 0",
+        "001": "d 0",
+        "004": "e 0",
+        "002": "f 0",
+        "005": "a-b 1",
+    }
+    found = FaceForensics(methods=METHODS).index(
+        plant(ffpp_files(), **LISTS, conversion_dict__json=json.dumps(youtube))
+    )
+    group = found.videos.set_index("video_id")["group"]
+    joined = [f"ffpp/youtube/{clip}" for clip in ("000", "002", "003", "005")]
+    assert set(group[joined]) == set(group[["ffpp/FaceSwap/002_005"]]) == {"ffpp/youtube/000"}
+    assert group["ffpp/youtube/001"] == group["ffpp/youtube/004"] == "ffpp/youtube/001"
+    assert not any("conversion_dict" in note for note in found.notes)
+
+
+def test_clips_of_one_youtube_video_are_joined_without_any_fake(plant: Plant) -> None:
+    files = ["original_sequences/youtube/c23/videos/007.mp4", *ffpp_files(methods=["Deepfakes"])]
+    root = plant(files, dataset__json="{}")
+    (root / "dataset").mkdir()
+    content = json.dumps({"003": "one 0", "007": "one 12"})
+    (root / "dataset" / "conversion_dict.json").write_text(content)
+    group = index(root, methods=["Deepfakes"])["group"]
+    assert group["ffpp/youtube/007"] == group["ffpp/youtube/003"] == "ffpp/youtube/000"
+
+
+def test_without_the_map_each_clip_is_its_own_and_it_is_said(plant: Plant) -> None:
+    found = FaceForensics(methods=METHODS).index(plant(ffpp_files(), **LISTS))
+    assert found.videos["group"].nunique() == 3
+    assert any(
+        "No conversion_dict.json" in note and "977 videos, 7 of which" in note
+        for note in found.notes
+    )
+
+
+def test_a_malformed_map_is_refused_by_name(plant: Plant) -> None:
+    root = plant(ffpp_files(), **LISTS, conversion_dict__json='{"000": "abc"}')
+    with pytest.raises(DataError, match=r"conversion_dict\.json must map .* maps 000 to 'abc'"):
+        index(root)
 
 
 def test_lists_in_dataset_splits_are_read(plant: Plant) -> None:
@@ -189,7 +235,7 @@ def test_official_lists_are_recognised_whatever_their_formatting(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashes = {split: hash_of_ids([pair[::-1] for pair in pairs]) for split, pairs in PAIRS.items()}
-    monkeypatch.setattr(ffpp, "OFFICIAL_LISTS", hashes)
+    monkeypatch.setattr(ffpp_lists, "OFFICIAL_LISTS", hashes)
     found = FaceForensics(methods=METHODS).index(plant(ffpp_files(), **LISTS))
     assert not any("official" in note for note in found.notes)
 

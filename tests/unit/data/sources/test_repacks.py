@@ -1,5 +1,6 @@
 """FaceForensics++ and DeepFakeDetection under other folders than their own."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,20 @@ def test_every_copy_of_a_person_is_in_one_group(plant_tree: Planter) -> None:
     assert groups(GenD(), plant_tree("ffpp_gend", inside="frames")) == official
     actors = groups(DFD(compression="c40"), plant_tree("dfd", inside="dfd"))
     assert groups(DFD(name="posing"), plant_tree("dfd_kaggle", inside="posing")) == actors
+
+
+def test_copies_join_the_clips_of_a_youtube_video_alike(plant_tree: Planter) -> None:
+    content = json.dumps({"000": "one 0", "001": "one 1"})
+    found = []
+    for source, name in (
+        (FaceForensics(), "ffpp"),
+        (FlatFaceForensics(), "ffpp_kaggle"),
+        (GenD(), "ffpp_gend"),
+    ):
+        root = plant_tree(name, inside=name)
+        (root / "conversion_dict.json").write_text(content)
+        found.append(groups(source, root))
+    assert found == [{"ffpp/youtube/000", "ffpp/youtube/002"}] * 3
 
 
 def test_masks_are_named_beside_their_fakes_wherever_they_lie(plant_tree: Planter) -> None:
