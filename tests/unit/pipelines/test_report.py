@@ -101,6 +101,18 @@ def test_a_report_tells_in_domain_and_cross_with_intervals(run_dir: Path) -> Non
         assert "which it has never seen" in text
 
 
+def test_a_manipulation_without_its_reals_is_marked_in_both_texts(run_dir: Path) -> None:
+    path = run_dir / "predictions.parquet"
+    table = pd.read_parquet(path)
+    of_actors = table["video_id"].str.startswith("home/swap/test")
+    write_predictions(path, table.assign(method=table["method"].mask(of_actors, "DFD_fake")))
+    summary = report(run_dir, num_resamples=FEW)
+    for text in (summary.html.read_text(), summary.markdown.read_text()):
+        plain = text.replace("&#39;", "'")
+        assert "none: its real videos, 'DFD_real', are not here" in plain
+        assert "no AUC of DFD_fake" in plain
+
+
 def test_the_page_needs_no_other_file_and_closes_its_tags(run_dir: Path) -> None:
     page = Links()
     page.feed(report(run_dir, num_resamples=FEW).html.read_text())

@@ -1,8 +1,11 @@
 """FaceForensics++ re-packed with one flat folder for each method (Kaggle xdxd003/ff-c23)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import pandas as pd
 
 from unmask.core.errors import DataError
 from unmask.core.labels import REAL
@@ -13,6 +16,7 @@ from unmask.data.sources.ffpp_rows import (
     DFD_WITHOUT_REALS,
     OFFICIAL_NAMES,
     PUBLISHED,
+    Pair,
     Subset,
 )
 from unmask.data.sources.source import (
@@ -23,9 +27,11 @@ from unmask.data.sources.source import (
     first_video_name,
     inner_folder,
     list_folders,
+    list_videos,
 )
 
 OUTER: Final = "FaceForensics++_C23"
+NO_REALS: Final = "Their real videos, the actors', are not in the re-pack."
 METHODS: Final = tuple(n for n in PUBLISHED if n not in ("youtube", "actors", ACTOR_METHOD))
 
 
@@ -34,8 +40,10 @@ class FlatFaceForensics(FaceForensics):
     """The videos of ``original/`` and of one folder for each method, all of one compression.
 
     Its tables of labels (``csv/``) are not read: the folders say it all. ``DeepFakeDetection`` lies
-    here without the actors' videos and is refused. A copy of FaceForensics++'s own ``train.json``,
-    ``val.json`` and ``test.json``, which are not part of the re-pack, makes the official split.
+    here without the actors' videos: it is left out, which is counted, and refused where it is asked
+    for, so that no split holds it beside the other methods. A copy of FaceForensics++'s own
+    ``train.json``, ``val.json`` and ``test.json``, which are not part of the re-pack, makes the
+    official split.
     """
 
     name: str = "ffpp_kaggle"
@@ -56,6 +64,16 @@ class FlatFaceForensics(FaceForensics):
                 "Add it, or leave it out of `methods`."
             )
         return inner_folder(folder)
+
+    def _notes(
+        self, root: Path, videos: pd.DataFrame, pairs: Mapping[str, Sequence[Pair]]
+    ) -> list[str]:
+        notes = super()._notes(root, videos, pairs)
+        folder = find_folder(_base(root), ACTOR_METHOD)
+        found = len(list_videos(inner_folder(folder), root)[0]) if folder else 0
+        if found:
+            notes.append(f"Left out of every split: {found} videos of {ACTOR_METHOD}. {NO_REALS}")
+        return notes
 
 
 def recognise(root: Path) -> Recognised | None:

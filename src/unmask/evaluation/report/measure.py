@@ -38,6 +38,9 @@ RANKINGS: Final[dict[str, tuple[Callable[[Labels, Scores], float], WeightedMetri
     "average_precision": (average_precision, weighted_average_precision),
     "equal_error_rate": (equal_error_rate, weighted_equal_error_rate),
 }
+# Fakes of other footage than the rest of a set, and what their real videos are called there: trees
+# of FaceForensics++ hold DeepFakeDetection's actors beside YouTube; DeepfakeBench names them too.
+REALS_OF: Final = {"DeepFakeDetection": "actors", "DFD_fake": "DFD_real"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ def measure(
 
     Note:
         An estimate is ``{"value", "low", "high"}``; both ends are null where one group is all there
-        is.
+        is. The AUC of a manipulation is null, with a ``reason``, where its own real videos are not
+        in the split.
     """
     if threshold_split == "test":
         raise ValueError(
@@ -118,18 +122,10 @@ def measure(
     threshold = fix_threshold(videos, source_datasets, threshold_split)
     datasets: dict[str, dict[str, Any]] = {}
     for dataset, split, clips in _splits(predictions):
-        require_both_classes(
-            clips["label"].to_numpy(np.int64), f"the report of {dataset}, split {split!r},"
-        )
         datasets.setdefault(dataset, {})[split] = {
             "role": role_of(dataset, split, source_datasets),
             "leak_allowed": leaks is not None,
-            **_measure_split(
-                clips,
-                _part(videos, dataset, split),
-                threshold=threshold["value"],
-                protocol=protocol,
-            ),
+            **_measure_split(clips, videos, threshold=threshold["value"], protocol=protocol),
             "unscored": _count_unscored(_part(unscored, dataset, split)),
         }
     return {
@@ -196,8 +192,13 @@ def _part(table: pd.DataFrame, dataset: str, split: str) -> pd.DataFrame:
 
 
 def _measure_split(
-    clips: pd.DataFrame, videos: pd.DataFrame, *, threshold: float | None, protocol: Protocol
+    clips: pd.DataFrame, all_videos: pd.DataFrame, *, threshold: float | None, protocol: Protocol
 ) -> dict[str, Any]:
+    dataset, split = str(clips["dataset"].iloc[0]), str(clips["split"].iloc[0])
+    require_both_classes(
+        clips["label"].to_numpy(np.int64), f"the report of {dataset}, split {split!r},"
+    )
+    videos = _part(all_videos, dataset, split)
     return {
         "clip": {
             "frames_per_clip": [int(clips["num_frames"].min()), int(clips["num_frames"].max())],
@@ -268,19 +269,39 @@ def _decide(table: pd.DataFrame, threshold: float, protocol: Protocol) -> dict[s
 def _measure_methods(
     videos: pd.DataFrame, threshold: float | None, protocol: Protocol
 ) -> dict[str, dict[str, Any]]:
-    """Measure each manipulation against all reals, and count what each subset is called."""
+    """Measure each manipulation against its reals, and count what each subset is called.
+
+    A manipulation whose own real videos are not here has no AUC but a ``reason``: against other
+    real videos it would measure the footage.
+    """
     reals = videos[videos["label"] == REAL]
     content: dict[str, dict[str, Any]] = {name: {} for name in CLASS_NAMES}
     for _, part in videos.groupby(["label", "method"], sort=True):
         label, method = int(part["label"].iloc[0]), str(part["method"].iloc[0])
         facts: dict[str, Any] = {"count": len(part)}
         if label == FAKE:
-            facts["auc"] = _estimate(pd.concat([reals, part]), roc_auc, weighted_auc, protocol)
+            facts |= _auc_of_method(part, _reals_of(method, reals), protocol)
         facts["called_fake"] = (
             None if threshold is None else float((part["score"] >= threshold).mean())
         )
         content[CLASS_NAMES[label]][method] = facts
     return content
+
+
+def _reals_of(method: str, reals: pd.DataFrame) -> pd.DataFrame:
+    """Return the real videos of a manipulation's footage, empty where there are none."""
+    if method in REALS_OF:
+        return reals[reals["method"] == REALS_OF[method]]
+    others = reals[~reals["method"].isin(REALS_OF.values())]
+    # A set of nothing but such footage has no other to compare with.
+    return reals if others.empty else others
+
+
+def _auc_of_method(fakes: pd.DataFrame, reals: pd.DataFrame, protocol: Protocol) -> dict[str, Any]:
+    if reals.empty:
+        own = REALS_OF[str(fakes["method"].iloc[0])]
+        return {"auc": None, "reason": f"its real videos, '{own}', are not here"}
+    return {"auc": _estimate(pd.concat([reals, fakes]), roc_auc, weighted_auc, protocol)}
 
 
 def _count_unscored(unscored: pd.DataFrame) -> dict[str, Any]:

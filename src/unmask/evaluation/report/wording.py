@@ -150,6 +150,7 @@ def cautions(metrics: dict[str, Any]) -> list[str]:
         *_shared_groups(metrics),
         *_no_threshold(metrics),
         *_unscored(metrics),
+        *(sentence for block in blocks(metrics) for sentence in _without_reals(block)),
         *(sentence for block in blocks(metrics) for sentence in _without_width(block)),
         *_few_groups(metrics),
         *_chosen_on_validation(metrics),
@@ -199,6 +200,16 @@ def _unscored(metrics: dict[str, Any]) -> Iterator[str]:
             f"{part['dataset']}, {part['split']}: none of its {part['count']} videos has a score, "
             "so that it is not measured at all."
         )
+
+
+def _without_reals(block: Block) -> Iterator[str]:
+    for method, facts in block.content["methods"]["fake"].items():
+        if facts["auc"] is None:
+            yield (
+                f"{block.title}: no AUC of {method}, because {facts['reason']}; against other real "
+                f"videos it would measure the footage. Every number of the whole set has its "
+                f"{facts['count']} video{_s(facts['count'])} against such."
+            )
 
 
 def _without_width(block: Block) -> Iterator[str]:

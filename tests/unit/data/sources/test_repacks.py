@@ -17,6 +17,9 @@ Planter = Callable[..., Path]
 Plant = Callable[..., Path]
 
 
+FLAT_FACE_SWAP = FlatFaceForensics(methods=["FaceSwap"])
+
+
 def groups(source: FaceForensics | GenD | DFD, root: Path) -> set[str]:
     return set(source.index(root).videos["group"])
 
@@ -77,6 +80,17 @@ def test_dfd_fakes_without_their_reals_are_refused(plant_tree: Planter) -> None:
         source.index(root)
     with pytest.raises(DataError, match="lie here without their real videos"):
         DFD().index(root / "FaceForensics++_C23")
+
+
+def test_dfd_fakes_of_the_flat_layout_are_in_no_split_and_counted(plant_tree: Planter) -> None:
+    found = FlatFaceForensics().index(plant_tree("ffpp_kaggle"))
+    assert "DeepFakeDetection" not in set(found.videos["method"])
+    assert any(
+        note.startswith("Left out of every split: 2 videos of DeepFakeDetection.")
+        for note in found.notes
+    )
+    without = plant_tree("ffpp_kaggle", keep=lambda path: "/Deep" not in path, inside="other")
+    assert not any("Left out" in note for note in FLAT_FACE_SWAP.index(without).notes)
 
 
 def test_a_flat_method_that_is_not_there_is_named(plant_tree: Planter) -> None:

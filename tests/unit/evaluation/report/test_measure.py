@@ -163,6 +163,42 @@ def test_groups_in_two_splits_are_counted() -> None:
     assert measured(split("home", "val"), shared)["groups_shared_between_splits"] == {"home": 6}
 
 
+def with_methods(real: str, fake: str, *, shift: float, start: int) -> pd.DataFrame:
+    """Return a test split of six real and six fake videos of one footage, in groups of its own."""
+    rows = split("home", "test", shift=shift)
+    return rows.assign(
+        method=np.where(rows["label"] == 1, fake, real),
+        video_id=rows["video_id"] + f"-{start}",
+        group=rows["group"] + f"-{start}",
+    )
+
+
+def test_fakes_of_the_actors_are_compared_with_the_actors_alone() -> None:
+    youtube = with_methods("youtube", "FaceSwap", shift=0.3, start=0)
+    actors = with_methods("actors", "DeepFakeDetection", shift=0.1, start=1)
+    both = measured(youtube, actors)["datasets"]["home"]["test"]["methods"]["fake"]
+    alone = {
+        "FaceSwap": measured(youtube)["datasets"]["home"]["test"]["video"]["auc"]["value"],
+        "DeepFakeDetection": measured(actors)["datasets"]["home"]["test"]["video"]["auc"]["value"],
+    }
+    assert {method: facts["auc"]["value"] for method, facts in both.items()} == alone
+
+
+@pytest.mark.parametrize("real", ["youtube", "real"])
+def test_fakes_of_the_actors_without_the_actors_have_a_reason_and_no_auc(real: str) -> None:
+    youtube = with_methods(real, "FaceSwap", shift=0.3, start=0)
+    actors = with_methods("actors", "DeepFakeDetection", shift=0.3, start=1)
+    metrics = measured(youtube, actors[actors["label"] == 1])
+    found = metrics["datasets"]["home"]["test"]["methods"]["fake"]
+    assert found["DeepFakeDetection"]["auc"] is None
+    assert found["DeepFakeDetection"]["count"] == 6
+    assert found["DeepFakeDetection"]["reason"] == "its real videos, 'actors', are not here"
+    assert found["FaceSwap"]["auc"]["value"] > 0.5
+    said = [line for line in cautions(metrics) if "no AUC of DeepFakeDetection" in line]
+    assert len(said) == 1
+    assert "its 6 videos against such" in said[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

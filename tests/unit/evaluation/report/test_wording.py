@@ -13,6 +13,7 @@ def block(
         "role": role,
         "video": {"auc": {"value": value, "low": low, "high": high}, "num_groups": 50},
         "unscored": NONE_UNSCORED,
+        "methods": {"fake": {}, "real": {}},
         **changes,
     }
 
