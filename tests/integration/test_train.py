@@ -8,7 +8,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from unmask.cli.objects import augmentation_of, make_recipe
+from unmask.cli.objects import augmentation_of, make_recipe, recipe_settings
 from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.config.schema import TrainConfig
@@ -65,6 +65,7 @@ def run(
         dataset="+".join(one.dataset for one in sets),
         manifest_hash=sets[0].manifest_hash,
         seed=config.seed,
+        recipe=recipe_settings(config),
     )
     return train(
         detector,
@@ -158,6 +159,51 @@ def test_a_checkpoint_of_another_model_is_not_resumed(make_store, tmp_path: Path
             "model.head.hidden_size=16",
             resume=tmp_path / "first/checkpoints/last.ckpt",
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ("sampler=balanced", "sampler"),
+        ("clips/cap=faces", "clips"),
+        ("clips.num_frames=5", "clips"),
+        ("loader.batch_size=2", "batch_size"),
+        ("optimizer.lr=0.1", "optimizer"),
+        ("scheduler.gamma=0.3", "scheduler"),
+        ("data/augmentation=none", "augmentation"),
+        ("trainer.gradient_clip_val=null", "trainer"),
+        ("trainer.precision=bf16-mixed", "trainer"),
+        ("prepare.cropper.margin=1.1", "crops"),
+        ("callbacks.checkpoint_best.monitor=val/loss", "checkpoint"),
+        ("loss._target_=torch.nn.CrossEntropyLoss", "loss"),
+    ],
+)
+def test_each_choice_that_changes_a_run_is_in_its_recipe(change: str, part: str) -> None:
+    plain, changed = recipe_settings(config_of()), recipe_settings(config_of(change))
+    assert [name for name in plain if plain[name] != changed[name]] == [part]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "loader.num_workers=1", "logger=[]", "trainer.max_epochs=9", "paths.data_dir=elsewhere",
+        "trainer.accelerator=gpu", "prepare.num_workers=1", "callbacks=[checkpoint]",
+        "paths.outputs_dir=elsewhere",
+    ],
+)  # fmt: skip
+def test_what_a_resumed_run_may_change_is_not_in_its_recipe(change: str) -> None:
+    assert recipe_settings(config_of()) == recipe_settings(config_of(change))
+
+
+def test_a_run_is_not_resumed_with_another_sampler(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    store = make_store()
+    run(store, tmp_path / "first", "trainer.max_epochs=1")
+    last = tmp_path / "first/checkpoints/last.ckpt"
+    with pytest.raises(
+        CheckpointError, match=r"another sampler \(_target_=.*NaturalSampling there"
+    ):
+        run(store, tmp_path / "second", "sampler=balanced", resume=last)
+    run(store, tmp_path / "third", "trainer.max_epochs=2", resume=last)
 
 
 def test_the_network_learns_what_brightness_tells(make_store, tmp_path: Path) -> None:  # noqa: ANN001

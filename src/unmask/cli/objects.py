@@ -5,7 +5,7 @@ from typing import Any
 from lightning.pytorch.callbacks import Callback
 
 from unmask.config.build import build, build_each
-from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig
+from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig, sets_of
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.pipelines.datasets import DataSet, Preparation
 from unmask.pipelines.train import Recipe
@@ -15,6 +15,10 @@ _CROP_FIELDS = (
     "reader", "sampling", "detector", "verifier", "tracker", "cropper", "max_tracks",
     "image_format",
 )  # fmt: skip
+# What a resumed run may set anew; whatever else is asked of the trainer decides its weights.
+_FREE_IN_TRAINER = frozenset(
+    {"accelerator", "devices", "max_epochs", "deterministic", "enable_progress_bar"}
+)
 
 
 def make_dataset(config: DataConfig) -> DataSet:
@@ -45,8 +49,7 @@ def make_preparation(config: PrepareConfig) -> Preparation:
         cropper=build(config.cropper),
         max_tracks=config.max_tracks,
     )
-    settings = {field: getattr(config, field) for field in _CROP_FIELDS}
-    settings["version"] = EXTRACTION_VERSION
+    settings = _crop_settings(config)
     if config.face_video is not None:
         settings["face_video"] = config.face_video
     return Preparation(
@@ -59,6 +62,37 @@ def make_preparation(config: PrepareConfig) -> Preparation:
         retry_failures=config.retry_failures,
         settings=settings,
     )
+
+
+def _crop_settings(config: PrepareConfig) -> dict[str, Any]:
+    settings = {field: getattr(config, field) for field in _CROP_FIELDS}
+    return settings | {"version": EXTRACTION_VERSION}
+
+
+def recipe_settings(config: TrainConfig) -> dict[str, Any]:
+    """Return what decides, beside model, data and seed, the weights that each epoch leaves.
+
+    Left out is what a resumed run may change: processes, loggers, paths, the device, how long to
+    train and what a person sees of it.
+
+    Returns:
+        Plain values, which a checkpoint can hold.
+    """
+    choosing = "unmask.training.callbacks.checkpointing."
+    return {
+        "crops": _crop_settings(config.prepare),
+        "clips": config.clips,
+        "sampler": config.sampler,
+        "batch_size": config.loader.batch_size,
+        "augmentation": {one.name: one.augmentation for one in sets_of(config.data)},
+        "loss": config.loss,
+        "optimizer": config.optimizer,
+        "scheduler": config.scheduler,
+        "trainer": {k: v for k, v in config.trainer.items() if k not in _FREE_IN_TRAINER},
+        "checkpoint": [
+            node for node in config.callbacks.values() if node["_target_"].startswith(choosing)
+        ],
+    }
 
 
 def make_recipe(config: TrainConfig) -> Recipe:

@@ -4,7 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from unmask.cli.evaluate import require_no_leak, score_run
-from unmask.cli.objects import augmentation_of, make_dataset, make_preparation, make_recipe
+from unmask.cli.objects import (
+    augmentation_of,
+    make_dataset,
+    make_preparation,
+    make_recipe,
+    recipe_settings,
+)
 from unmask.cli.report import write_reports
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
@@ -36,22 +42,9 @@ def _train(call: Call) -> None:
     detector = build_seeded(lambda: build(config.model), config.seed)
     recipe = make_recipe(config)
     stores, leaks = _open_stores(config)
-    data = ClipDataModule(
-        [
-            TrainingSet(store, augmentation_of(dataset))
-            for store, dataset in zip(stores, sets_of(config.data), strict=True)
-        ],
-        layout=build(config.clips),
-        image_size=detector.image_size,
-        sampling=build(config.sampler),
-        batch_size=config.loader.batch_size,
-        num_workers=config.loader.num_workers,
-        seed=config.seed,
-        allow_leak=config.allow_leak,
-    )
     summary = fit(
         detector,
-        data,
+        _make_data(config, stores, detector.image_size),
         recipe,
         provenance=_provenance(config, stores),
         run_dir=call.run_dir,
@@ -88,6 +81,22 @@ def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
     return own, require_no_leak(own, others, allow_leak=config.allow_leak)
 
 
+def _make_data(config: TrainConfig, stores: list[FaceStore], image_size: int) -> ClipDataModule:
+    return ClipDataModule(
+        [
+            TrainingSet(store, augmentation_of(dataset))
+            for store, dataset in zip(stores, sets_of(config.data), strict=True)
+        ],
+        layout=build(config.clips),
+        image_size=image_size,
+        sampling=build(config.sampler),
+        batch_size=config.loader.batch_size,
+        num_workers=config.loader.num_workers,
+        seed=config.seed,
+        allow_leak=config.allow_leak,
+    )
+
+
 def _name_of(stores: list[FaceStore]) -> str:
     return "+".join(store.dataset for store in stores)
 
@@ -100,6 +109,7 @@ def _provenance(config: TrainConfig, stores: list[FaceStore]) -> Provenance:
         manifest_hash=sha256_of_json(hashes) if len(stores) > 1 else stores[0].manifest_hash,
         seed=config.seed,
         leak_allowed=config.allow_leak,
+        recipe=recipe_settings(config),
     )
 
 

@@ -103,7 +103,7 @@ def train(
         resume: A ``last.ckpt`` to continue; the result equals that of an uninterrupted run.
 
     Raises:
-        CheckpointError: If ``resume`` is damaged or of another model, data set or seed.
+        CheckpointError: If ``resume`` is damaged or of another model, data set, seed or recipe.
         ConfigError: If no callback chooses a checkpoint.
         DataError: If the data cannot be trained on.
     """

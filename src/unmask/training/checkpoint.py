@@ -29,6 +29,9 @@ class Provenance:
         manifest_hash: SHA-256 of its ``videos.parquet``.
         seed: The run's seed.
         leak_allowed: Whether splits that share videos or people were let through.
+        recipe: Plain values of what else decides the weights that each epoch leaves: sampler, caps,
+            batch size, loss, optimizer and so on; None where that is not known, as in checkpoints
+            of earlier versions.
     """
 
     model: dict[str, Any]
@@ -36,6 +39,7 @@ class Provenance:
     manifest_hash: str
     seed: int
     leak_allowed: bool = False
+    recipe: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, which ``weights_only=True`` can open, with the package versions."""
@@ -104,7 +108,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def check_resumable(path: Path, wanted: Provenance) -> None:
-    """Refuse to continue a run with another model, data or seed than it began with.
+    """Refuse to continue a run with another model, data, seed or recipe than it began with.
+
+    Parts of the recipe that one of the two does not know are not compared, so that a checkpoint of
+    an earlier version can be continued.
 
     Args:
         path: The checkpoint to continue from.
@@ -114,10 +121,14 @@ def check_resumable(path: Path, wanted: Provenance) -> None:
         CheckpointError: If they differ, naming each difference.
     """
     found = read_checkpoint(path)["unmask"]
+    facts = {name: value for name, value in vars(wanted).items() if name != "recipe"}
+    pairs = [(name, found.get(name), value) for name, value in facts.items()]
+    recipe = found.get("recipe") or {}
+    pairs += [(k, recipe[k], value) for k, value in (wanted.recipe or {}).items() if k in recipe]
     differences = [
-        f"{name} ({_brief(found.get(name), other)} there, {_brief(other, found.get(name))} here)"
-        for name, other in vars(wanted).items()
-        if found.get(name) != other
+        f"{name} ({_brief(there, here)} there, {_brief(here, there)} here)"
+        for name, there, here in pairs
+        if there != here
     ]
     if differences:
         raise CheckpointError(

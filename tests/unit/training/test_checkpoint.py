@@ -100,3 +100,49 @@ def test_only_a_run_of_the_same_model_data_and_seed_is_continued(tmp_path: Path)
         check_resumable(path, provenance(seed=3))
     with pytest.raises(CheckpointError, match=r"manifest_hash \(ab there, cd here\)"):
         check_resumable(path, provenance(manifest_hash="cd"))
+
+
+RECIPE = {
+    "sampler": {"_target_": "unmask.data.samplers.NaturalSampling"},
+    "batch_size": 4,
+    "scheduler": None,
+    "augmentation": {"toy": {"flip_prob": 0.5}},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"sampler": {"_target_": "unmask.data.samplers.BalancedSampling"}},
+            r"another sampler \(\S+NaturalSampling there, \S+BalancedSampling here",
+        ),
+        ({"batch_size": 8}, r"another batch_size \(4 there, 8 here\)"),
+        ({"scheduler": {"step_size": 2}}, r"another scheduler \(None there, step_size=2 here\)"),
+        (
+            {"augmentation": {"toy": None}},
+            r"augmentation \(toy.flip_prob=0.5 there, toy=None here\)",
+        ),
+    ],
+)
+def test_a_run_is_not_continued_with_another_recipe(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    path = write(tmp_path / "a.ckpt", provenance(recipe=RECIPE).to_dict(), {})
+    check_resumable(path, provenance(recipe=dict(RECIPE)))
+    with pytest.raises(CheckpointError, match=message):
+        check_resumable(path, provenance(recipe=RECIPE | changes))
+
+
+def test_a_checkpoint_that_does_not_know_its_recipe_is_continued(tmp_path: Path) -> None:
+    earlier = provenance().to_dict()
+    del earlier["recipe"]
+    path = write(tmp_path / "a.ckpt", earlier, {})
+    check_resumable(path, provenance(recipe=RECIPE))
+    with pytest.raises(CheckpointError, match="another seed"):
+        check_resumable(path, provenance(recipe=RECIPE, seed=3))
+
+
+def test_a_part_of_the_recipe_that_is_new_since_is_not_compared(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ckpt", provenance(recipe=RECIPE).to_dict(), {})
+    check_resumable(path, provenance(recipe=RECIPE | {"mixup": 0.2}))
