@@ -71,11 +71,7 @@ def score_run(
     """
     card = read_run_card(run_dir)
     trained = _read_train_config(run_dir)
-    preparation = make_preparation(trained.prepare)
-    own, others = (
-        [open_store(make_dataset(dataset), preparation, data_dir) for dataset in datasets]
-        for datasets in (sets_of(trained.data), plan.datasets.values())
-    )
+    own, others = _open_stores(trained, plan, data_dir)
     stores = [*own, *others]
     if leaks is None:
         leaks = require_no_leak(own, others, allow_leak=allow_leak or card.leak_allowed)
@@ -100,6 +96,18 @@ def score_run(
         leak_allowed=card.leak_allowed or allow_leak,
         leaks={kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()},
     ).save(run_dir)
+
+
+def _open_stores(
+    trained: TrainConfig, plan: EvalConfig, data_dir: Path
+) -> tuple[list[FaceStore], list[FaceStore]]:
+    """Open what a run was trained on, and what else it is tested on, cut in the same way."""
+    preparation = make_preparation(trained.prepare)
+    own, others = (
+        [open_store(make_dataset(dataset), preparation, data_dir) for dataset in datasets]
+        for datasets in (sets_of(trained.data), plan.datasets.values())
+    )
+    return own, others
 
 
 def require_no_leak(

@@ -73,24 +73,10 @@ class ClipDataModule(L.LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
-
-        def clips_of(split: str) -> BlendedClips:
-            is_train = split == "train"
-            parts = [
-                FaceClips(
-                    one.store,
-                    split,
-                    layout=layout,
-                    image_size=image_size,
-                    augmentation=one.augmentation if is_train else None,
-                )
-                for one in sets
-                # Beside others, a data set may have no validation split of its own.
-                if len(sets) == 1 or is_train or (one.store.videos["split"] == split).any()
-            ]
-            return BlendedClips(parts)
-
-        self.train_clips, self.val_clips = clips_of("train"), clips_of("val")
+        self.train_clips, self.val_clips = (
+            _clips_of(sets, split, layout=layout, image_size=image_size)
+            for split in ("train", "val")
+        )
         self.plan = sampling.plan(self.train_clips.clips, seed)
         if batch_size % self.plan.together:
             raise ConfigError(
@@ -126,6 +112,25 @@ class ClipDataModule(L.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Clip]:
         """Return validation clips in order."""
         return make_loader(self.val_clips, batch_size=self.batch_size, num_workers=self.num_workers)
+
+
+def _clips_of(
+    sets: Sequence[TrainingSet], split: str, *, layout: ClipLayout, image_size: int
+) -> BlendedClips:
+    is_train = split == "train"
+    parts = [
+        FaceClips(
+            one.store,
+            split,
+            layout=layout,
+            image_size=image_size,
+            augmentation=one.augmentation if is_train else None,
+        )
+        for one in sets
+        # Beside others, a data set may have no validation split of its own.
+        if len(sets) == 1 or is_train or (one.store.videos["split"] == split).any()
+    ]
+    return BlendedClips(parts)
 
 
 def _require_different_names(sets: Sequence[TrainingSet]) -> None:

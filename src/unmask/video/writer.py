@@ -51,26 +51,33 @@ def write_video(
         atomic_path(path) as temporary,
         av.open(str(temporary), "w", format="mp4", options=muxing) as container,
     ):
-        stream = container.add_stream(
-            "libx264",
-            rate=Fraction(fps),
-            options={
-                "crf": str(crf),
-                "preset": preset,
-                "g": str(gop),
-                "threads": "1",
-                # With it, x264 gives small frames other bytes in one of ten calls.
-                "x264-params": "mbtree=0",
-            },
-        )
+        stream = _add_stream(container, Fraction(fps), crf=crf, gop=gop, preset=preset)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.time_base = 1 / Fraction(fps)
         for index, image in enumerate(chain([first], ordered)):
             frame = _to_video_frame(image, first.shape, index)
             frame.pts = index if pts is None else pts[index]
             frame.time_base = 1 / Fraction(fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def _add_stream(
+    container: av.container.OutputContainer, fps: Fraction, *, crf: int, gop: int, preset: str
+) -> av.video.stream.VideoStream:
+    stream = container.add_stream(
+        "libx264",
+        rate=fps,
+        options={
+            "crf": str(crf),
+            "preset": preset,
+            "g": str(gop),
+            "threads": "1",
+            # With it, x264 gives small frames other bytes in one of ten calls.
+            "x264-params": "mbtree=0",
+        },
+    )
+    stream.codec_context.time_base = 1 / fps
+    return stream
 
 
 def _checked_size(first: NDArray[np.uint8]) -> tuple[int, int]:

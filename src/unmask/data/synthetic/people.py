@@ -139,11 +139,7 @@ def make_person(seed: int, *, tone: float | None = None) -> Person:
     age = float(rng.beta(1.6, 2.2))
     has_light_skin = tone < LIGHT_SKIN_LIMIT
     is_grey = age > 0.62 and rng.random() < 0.6
-    style = str(
-        rng.choice(["bald", "short", "fringe", "swept", "long"], p=[0.08, 0.3, 0.16, 0.2, 0.26])
-    )
-    can_have_beard = style != "long" and style != "fringe"
-    beard = float(rng.uniform(0.25, 1.0)) if can_have_beard and rng.random() < 0.45 else 0.0
+    style, beard = _hair_and_beard(rng)
     return Person(
         seed=seed,
         skin=skin,
@@ -163,7 +159,7 @@ def make_person(seed: int, *, tone: float | None = None) -> Person:
         nose_length=rng.uniform(0.36, 0.46),
         mouth_width=rng.uniform(0.22, 0.31),
         lip_fullness=rng.uniform(0.045, 0.095),
-        hair_style=style,  # type: ignore[arg-type]  # one of the literals above
+        hair_style=style,
         hair_volume=rng.uniform(0.07, 0.2),
         hairline=rng.uniform(0.56, 0.74),
         parting=rng.uniform(-0.6, 0.6),
@@ -172,6 +168,15 @@ def make_person(seed: int, *, tone: float | None = None) -> Person:
         freckles=float(rng.uniform(0.3, 1.0)) if has_light_skin and rng.random() < 0.25 else 0.0,
         glasses=str(rng.choice(["none", "round", "square"], p=[0.76, 0.12, 0.12])),  # type: ignore[arg-type]
     )
+
+
+def _hair_and_beard(rng: np.random.Generator) -> tuple[HairStyle, float]:
+    """Draw how the hair is worn, and how full the beard is, 0 for none."""
+    styles: list[HairStyle] = ["bald", "short", "fringe", "swept", "long"]
+    style = styles[rng.choice(len(styles), p=[0.08, 0.3, 0.16, 0.2, 0.26])]
+    can_have_beard = style != "long" and style != "fringe"
+    beard = float(rng.uniform(0.25, 1.0)) if can_have_beard and rng.random() < 0.45 else 0.0
+    return style, beard
 
 
 def _pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:

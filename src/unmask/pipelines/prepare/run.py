@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
@@ -88,41 +89,27 @@ def prepare(
             cannot be written, or a video's id cannot name a folder.
     """
     _check_arguments(image_format, num_workers, time_limit_seconds, memory_limit_gb)
-    if settings is None:
-        settings = {"extractor": extractor}
-        settings |= {} if face_video is None else {"face_video": face_video}
     rows = _checked_rows(videos, masks or {})
-    record = {
-        "settings": plain(settings),
-        "image_format": image_format,
-        "videos": fingerprint(videos, masks or {}),
-    }
-    # As JSON has it, so that a comparison with a file does not depend on tuples or number types.
-    record = json.loads(json.dumps(record, default=str))
+    work = Work(root, store_dir, extractor, image_format, face_video)
+    record = _record(work, settings, fingerprint(videos, masks or {}))
     with only_writer(store_dir, shard) as worker_lock:
         summary = finished(store_dir, record)
         if summary is not None and not (retry_failures and summary.num_failures):
             return summary
-        _check_root(root)
-        start(store_dir, record)
-        own = rows if shard is None else shard.of(rows)
-        clear_leftovers(store_dir, None if shard is None else own)
-        to_do = [row for row in own if not _is_done(store_dir, row, retry=retry_failures)]
+        own, to_do = _begin(work, record, rows, shard, retry=retry_failures)
         outcomes = run_in_workers(
-            partial(prepare_video, Work(root, store_dir, extractor, image_format, face_video)),
+            partial(prepare_video, work),
             to_do,
             num_workers=num_workers or available_cores(),
             time_limit_seconds=time_limit_seconds,
             memory_limit_gb=memory_limit_gb,
             on_start=partial(hold, worker_lock),
         )
-        try:
+        with _says_what_cannot_be_written(store_dir):
             _write_parts(
                 store_dir, outcomes, num_to_do=len(to_do), num_videos=len(own), console=console
             )
             return _merge_if_all_are_done(store_dir, videos, rows, own, record)
-        except OSError as error:
-            raise DataError(f"The store {store_dir} cannot be written: {error}.") from error
 
 
 def _check_arguments(
@@ -142,6 +129,25 @@ def _check_arguments(
             f"memory_limit_gb must be at least 1, which a worker needs itself, or null, "
             f"got {memory_limit_gb}."
         )
+
+
+def _record(work: Work, settings: Mapping[str, Any] | None, videos: str) -> dict[str, Any]:
+    """Say what decides a store's content, ``videos`` being their fingerprint."""
+    if settings is None:
+        settings = {"extractor": work.extractor}
+        settings |= {} if work.face_video is None else {"face_video": work.face_video}
+    record = {"settings": plain(settings), "image_format": work.image_format, "videos": videos}
+    # As JSON has it, so that a comparison with a file does not depend on tuples or number types.
+    content: dict[str, Any] = json.loads(json.dumps(record, default=str))
+    return content
+
+
+@contextmanager
+def _says_what_cannot_be_written(store_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"The store {store_dir} cannot be written: {error}.") from error
 
 
 def _check_root(root: Path) -> None:
@@ -172,6 +178,22 @@ def _checked_rows(videos: pd.DataFrame, masks: Mapping[str, str]) -> list[Video]
                 "relative path without '..'."
             )
     return sorted(rows, key=lambda row: row.video_id)
+
+
+def _begin(
+    work: Work,
+    record: Mapping[str, Any],
+    rows: list[Video],
+    shard: Shard | None,
+    *,
+    retry: bool,
+) -> tuple[list[Video], list[Video]]:
+    """Make the store ready; return this process's videos, and those of them still to do."""
+    _check_root(work.root)
+    start(work.store_dir, record)
+    own = rows if shard is None else shard.of(rows)
+    clear_leftovers(work.store_dir, None if shard is None else own)
+    return own, [row for row in own if not _is_done(work.store_dir, row, retry=retry)]
 
 
 def _is_done(store_dir: Path, video: Video, *, retry: bool) -> bool:

@@ -1,0 +1,59 @@
+"""How long a file and a function may be, and that the docs name tests that exist."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src" / "unmask").rglob("*.py"))
+MOST_LINES_OF_A_FILE = 400
+MOST_LINES_OF_A_FUNCTION = 40
+DATASETS = (ROOT / "docs" / "datasets.md").read_text()
+# Rows of its table: the first cell names files in conf/data, the last one tests.
+ROWS = [line.strip("| ").split(" | ") for line in DATASETS.splitlines() if line.startswith("| `")]
+TESTS_OF_SOURCES = ROOT / "tests" / "unit" / "data" / "sources"
+
+
+def lengths_of_functions(source: str) -> Iterator[tuple[str, int]]:
+    """Yield each function's name and its lines from ``def`` to its end, without its docstring."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            if ast.get_docstring(node) is not None:
+                length -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+            yield node.name, length
+
+
+def test_the_length_of_a_function_leaves_out_its_docstring_alone() -> None:
+    source = (
+        '@mark\ndef f(\n    x,\n):\n    """One.\n\n    Two.\n    """\n    # why\n\n    return x\n'
+    )
+    assert list(lengths_of_functions(source)) == [("f", 6)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_and_functions_stay_short(path: Path) -> None:
+    source = path.read_text()
+    assert len(source.splitlines()) <= MOST_LINES_OF_A_FILE
+    functions = lengths_of_functions(source)
+    assert [(name, n) for name, n in functions if n > MOST_LINES_OF_A_FUNCTION] == []
+
+
+def named_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_the_table_of_data_sets_has_every_one() -> None:
+    files = {path.stem for path in (ROOT / "conf" / "data").glob("*.yaml")} - {"blend"}
+    assert {name for row in ROWS for name in named_in(row[0]) if name != "data="} == files
+
+
+@pytest.mark.parametrize("row", ROWS[1:], ids=lambda row: row[0])
+def test_every_row_of_the_table_names_tests_that_exist(row: list[str]) -> None:
+    assert len(row) == 6
+    tests = named_in(row[-1])
+    assert tests
+    assert [name for name in tests if not (TESTS_OF_SOURCES / name).is_file()] == []
