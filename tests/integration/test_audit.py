@@ -1,6 +1,7 @@
 """`unmask audit` and the refusal before training."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,22 @@ def test_training_is_refused_with_the_pair_and_goes_on_when_allowed(make_store) 
     with pytest.raises(DataError, match=r"toy/train0 is in train .* test \(toy/swap/test0\)"):
         require_no_leak([leaking(store)], [], allow_leak=False)
     assert require_no_leak([leaking(store)], [], allow_leak=True)["group"] == 1
+
+
+def of_actors(store: FaceStore, compression: str) -> FaceStore:
+    videos = store.videos.copy()
+    videos["group"] = "ffpp/actors/" + store.dataset + videos["split"]
+    videos["compression"] = compression
+    return replace(store, videos=videos)
+
+
+def test_a_repack_beside_its_source_is_refused_and_goes_on_when_allowed(make_store) -> None:  # noqa: ANN001
+    dfd = of_actors(make_store(name="dfd"), "c23")
+    repack = of_actors(make_store(name="mine", brightness=(30, 220)), "")
+    for own, others in (([dfd, repack], []), ([dfd], [repack]), ([repack], [dfd])):
+        with pytest.raises(DataError, match="'mine' and 'dfd' both hold videos of DeepFakeDetec"):
+            require_no_leak(own, others, allow_leak=False)
+        assert require_no_leak(own, others, allow_leak=True)["re-pack"] == 1
 
 
 @pytest.mark.parametrize("is_leaking", [False, True])

@@ -119,7 +119,7 @@ def _regrouped(videos: pd.DataFrame, youtube_of: Mapping[str, str]) -> pd.DataFr
     """Join the clips again, through the fakes and the YouTube videos of what is left."""
     rows = videos[_is_of_youtube(videos)]
     clips = [list(map(str, identities)) for identities in rows["identities"]]
-    # A space keeps a YouTube id, which comes first as the larger name, from being a clip's number.
+    # "~" sorts behind every digit, so that a group is named after a clip and not after a video.
     links = [[*of_row, *(f"~ {youtube_of[clip]}" for clip in of_row)] for of_row in clips]
     group_of = connected_groups(links)
     people = rows["group"].str.rpartition("/")[0]

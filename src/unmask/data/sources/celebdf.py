@@ -23,10 +23,9 @@ from unmask.data.sources.source import (
     count_notes,
     find_folder,
     inner_folder,
-    list_videos,
-    relative_posix,
     to_videos,
 )
+from unmask.data.sources.tree import read_names
 
 Version = Literal["v1", "v2", "v3"]
 
@@ -246,21 +245,19 @@ def method_folders(synthesis: Path) -> dict[str, Path]:
 def _read_subset(
     folder: Path, root: Path, subset: str, method: str
 ) -> tuple[list[_Row], list[str]]:
-    rows: list[_Row] = []
-    files, ignored = list_videos(folder, root)
     pattern = NAMES[subset] if method == subset else NAME_OF_V3
-    for file in files:
-        path = relative_posix(file, root)
-        parts = pattern.fullmatch(file.stem)
+
+    def read(stem: str, path: str) -> _Row | None:
+        parts = pattern.fullmatch(stem)
         if parts is None:
-            ignored.append(f"{path}: not a file name of '{method}'")
-            continue
+            return None
         named = parts.groupdict()
         identities = tuple(named[part] for part in ("target", "source") if named.get(part))
         is_fake = LABELS[subset] == FAKE
         original = f"Celeb-real/{named['target']}_{named['recording']}" if is_fake else ""
-        rows.append(_Row(path, file.stem, subset, method, identities, original))
-    return rows, ignored
+        return _Row(path, stem, subset, method, identities, original)
+
+    return read_names(folder, root, read, what=method)
 
 
 def _to_video_rows(

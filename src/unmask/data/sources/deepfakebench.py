@@ -21,6 +21,7 @@ from unmask.data.sources.source import (
     read_json,
     to_videos,
 )
+from unmask.data.sources.tree import absent_notes
 
 COMPRESSIONS: Final = ("raw", "c23", "c40")
 FOLDERS: Final = (".", "dataset_json", "preprocessing/dataset_json")
@@ -251,8 +252,7 @@ def _notes(rows: Mapping[str, _Listed], num_absent: int, num_short: int) -> list
             f"{several} of {len(rows)} videos are in several splits of the index file, as "
             "DeepfakeBench has it for sets without an official one; they were given none."
         )
-    if num_absent:
-        notes.append(f"{num_absent} of {len(rows)} videos of the index file are not on disk.")
+    notes += absent_notes(num_absent, len(rows), "videos of the index file")
     if num_short:
         notes.append(f"{num_short} videos have fewer frames on disk than the index file lists.")
     notes.append(

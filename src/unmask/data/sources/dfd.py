@@ -14,6 +14,7 @@ from unmask.data.sources.ffpp_rows import (
     DFD_WITHOUT_REALS,
     NAMES,
     PUBLISHED,
+    SEVERAL_PEOPLE,
     Row,
     Subset,
     read_subset,
@@ -42,10 +43,6 @@ SUBSETS: Final = {
     REAL: Subset(REAL, "actors", "actors"),
     FAKE: Subset(FAKE, ACTOR_METHOD, "actors"),
 }
-SEVERAL_PEOPLE: Final = (
-    "DeepFakeDetection has no official split, and its faces are not all forged: several people can "
-    "be in frame."
-)
 
 
 @dataclass(frozen=True, kw_only=True)

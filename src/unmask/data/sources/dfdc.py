@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from unmask.core.errors import DataError, did_you_mean
+from unmask.core.errors import DataError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.data.sources.source import (
     IndexedVideos,
@@ -23,18 +23,15 @@ from unmask.data.sources.source import (
     list_folders,
     list_videos,
     media_kind,
-    read_json,
     relative_posix,
     to_videos,
-    walk_files,
-    why_not_media,
 )
+from unmask.data.sources.tree import WORDS, absent_notes, label_of_word, read_records, walk_videos
 
 NUM_PARTS: Final = 50
 PART: Final = re.compile(r"dfdc_train_part_(\d+)", re.IGNORECASE)
 PUBLISHED_TEST: Final = {"real": 2500, "fake": 2500}
 PUBLISHED_VALIDATION: Final = {"real": 2000, "fake": 2000}
-WORDS: Final = {"real": REAL, "fake": FAKE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,19 +114,21 @@ class DFDC:
             )
             ignored += [f"{relative_posix(file, root)}: no metadata.json" for file in files]
             return 0
-        described = _metadata(folder / "metadata.json")
+        where = folder / "metadata.json"
+        described = _metadata(where)
         present = {file.name for file in files}
         for file in files:
             if file.name not in described:
                 ignored.append(f"{relative_posix(file, root)}: not in metadata.json")
                 continue
             entry = described[file.name]
-            label = _label(entry.get("label"), f"{folder / 'metadata.json'}: {file.name}")
+            label = label_of_word(entry.get("label"), f"{where}: {file.name} has the label")
             original = entry.get("original") if label == FAKE else None
             rows.append(self._row(file, root, number, label, original, present))
         absent = len(described.keys() - present)
-        if absent:
-            notes.append(f"Part {number}: {absent} of {len(described)} videos are not on disk.")
+        notes += [
+            f"Part {number}: {line}" for line in absent_notes(absent, len(described), "videos")
+        ]
         return absent
 
     def _row(
@@ -189,13 +188,10 @@ class DFDCTest:
         check_layout(root, "DFDC test set", wanted, is_there=bool(_label_files(root)))
         labels = read_labels(root)
         rows: list[Video] = []
-        ignored: list[str] = []
-        for file in walk_files(root):
+        files, ignored = walk_videos(root, tables=_label_files(root))
+        for file in files:
             path = relative_posix(file, root)
-            if media_kind(file) != "video":
-                if file.name not in wanted:
-                    ignored.append(f"{path}: {why_not_media(file)}")
-            elif file.name not in labels:
+            if file.name not in labels:
                 ignored.append(f"{path}: no label in the table")
             else:
                 rows.append(self._row(file, path, labels[file.name]))
@@ -300,22 +296,16 @@ def _read_metadata_labels(path: Path) -> dict[str, int]:
     labels = {}
     for name, entry in _metadata(path).items():
         value = entry.get("is_fake", entry.get("label"))
-        labels[name] = value if value in (REAL, FAKE) else _label(value, f"{path}: {name}")
+        labels[name] = (
+            value
+            if value in (REAL, FAKE)
+            else label_of_word(value, f"{path}: {name} has the label")
+        )
     return labels
 
 
 def _metadata(path: Path) -> dict[str, dict[str, Any]]:
-    content = read_json(path)
-    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise DataError(f'{path} must look like {{"x.mp4": {{"label": "FAKE"}}}}.')
-    return content
-
-
-def _label(value: object, where: str) -> int:
-    word = str(value).lower()
-    if word not in WORDS:
-        raise DataError(f"{where} has the label {value!r}" + did_you_mean(word, ("REAL", "FAKE")))
-    return WORDS[word]
+    return read_records(path, example='{"x.mp4": {"label": "FAKE"}}')
 
 
 def _metadata_line(folder: Path, root: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from unmask.core.errors import DataError, did_you_mean
-from unmask.core.labels import CLASS_NAMES, FAKE, REAL
+from unmask.core.labels import CLASS_NAMES, FAKE
 from unmask.data.groups import connected_groups
 from unmask.data.sources.source import (
     IndexedVideos,
@@ -21,17 +21,14 @@ from unmask.data.sources.source import (
     check_root,
     count_notes,
     find_folder,
-    media_kind,
-    read_json,
     relative_posix,
     to_videos,
-    walk_files,
-    why_not_media,
 )
+from unmask.data.sources.tree import absent_notes, label_of_word, read_records, walk_videos
 
 PUBLISHED: Final = {"real": 1131, "fake": 4119}
 TABLE: Final = "dataset.json"
-WORDS: Final = {"real": REAL, "fake": FAKE}
+EXAMPLE: Final = '{"original_videos/1/1_A_001.mp4": {"label": "real", "set": "train"}}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,19 +62,14 @@ class DFDCPreview:
         """
         check_root(root, name=self.name)
         check_layout(root, "DFDC preview", [TABLE], is_there=(root / TABLE).is_file())
-        table = _read_table(root / TABLE)
+        table = read_records(root / TABLE, example=EXAMPLE)
         by_stem: dict[str, list[str]] = {}
         for key in table:
             by_stem.setdefault(PurePosixPath(key).stem, []).append(key)
         rows: list[Video] = []
-        ignored: list[str] = []
-        for file in walk_files(root):
+        files, ignored = walk_videos(root, tables=[root / TABLE])
+        for file in files:
             path = relative_posix(file, root)
-            if path == TABLE:
-                continue
-            if media_kind(file) != "video":
-                ignored.append(f"{path}: {why_not_media(file)}")
-                continue
             keys = [path] if path in table else by_stem.get(file.stem, [])
             if len(keys) == 1:
                 rows.append(self._row(path, keys[0], table[keys[0]]))
@@ -89,16 +81,12 @@ class DFDCPreview:
         rows = [replace(row, group=f"{self.name}/{group_of[row.identities[0]]}") for row in rows]
         notes = count_notes(Counter(CLASS_NAMES[row.label] for row in rows), PUBLISHED)
         num_absent = len(table) - len(rows)
-        if num_absent:
-            notes.append(f"{num_absent} of {len(table)} videos of {TABLE} are not on disk.")
+        notes += absent_notes(num_absent, len(table), f"videos of {TABLE}")
         return IndexedVideos(to_videos(rows), notes, ignored, num_absent=num_absent)
 
     def _row(self, path: str, key: str, entry: Mapping[str, Any]) -> Video:
-        word, split = str(entry.get("label")).lower(), str(entry.get("set")).lower()
-        if word not in WORDS:
-            raise DataError(
-                f"{TABLE} gives {key} the label {entry.get('label')!r}" + did_you_mean(word, WORDS)
-            )
+        label = label_of_word(entry.get("label"), f"{TABLE} gives {key} the label")
+        split = str(entry.get("set")).lower()
         if split not in ("train", "test"):
             raise DataError(
                 f"{TABLE} gives {key} the set {entry.get('set')!r}"
@@ -108,29 +96,19 @@ class DFDCPreview:
         stem = PurePosixPath(key).stem
         first = stem.partition("_")[0]
         people: tuple[str, ...] = (parts[1] if len(parts) > 2 else first,)
-        if WORDS[word] == FAKE and first not in people:
+        if label == FAKE and first not in people:
             people += (first,)
         return Video(
             # The whole key, because names repeat from method_A to method_B.
             video_id=f"{self.name}/{PurePosixPath(key).with_suffix('')}",
             dataset=self.name,
             path=path,
-            label=WORDS[word],
-            method=parts[0] if len(parts) > 1 else word,
+            label=label,
+            method=parts[0] if len(parts) > 1 else CLASS_NAMES[label],
             group="",
             identities=people,
             split=split,
         )
-
-
-def _read_table(path: Path) -> dict[str, dict[str, Any]]:
-    content = read_json(path)
-    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise DataError(
-            f'{path} must look like {{"original_videos/1/1_A_001.mp4": {{"label": "real", '
-            '"set": "train"}}}.'
-        )
-    return content
 
 
 def recognise(root: Path) -> Recognised | None:

@@ -29,6 +29,7 @@ from unmask.data.sources.ffpp_rows import (
     DFD_WITHOUT_REALS,
     OFFICIAL_NAMES,
     PUBLISHED,
+    SEVERAL_PEOPLE,
     Pair,
     Row,
     Subset,
@@ -218,10 +219,7 @@ class FaceForensics:
                 "their identities in one."
             )
         if "actors" in self.reals:
-            notes.append(
-                "DeepFakeDetection has no official split, and its faces are not all forged: "
-                "several people can be in frame."
-            )
+            notes.append(SEVERAL_PEOPLE)
         return notes
 
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from unmask.core.labels import FAKE, REAL
 from unmask.data.groups import connected_groups
-from unmask.data.sources.source import Video, list_videos, relative_posix
+from unmask.data.sources.source import Video
+from unmask.data.sources.tree import read_names
 
 Pair = tuple[str, str]
 
@@ -27,6 +28,10 @@ PUBLISHED: Final = {
 DFD_WITHOUT_REALS: Final = (
     "DeepFakeDetection fakes lie here without their real videos, the actors': a number computed on "
     "them against other real videos measures the footage. Leave them out."
+)
+SEVERAL_PEOPLE: Final = (
+    "DeepFakeDetection has no official split, and its faces are not all forged: several people can "
+    "be in frame."
 )
 OFFICIAL_NAMES: Final = {name.lower(): name for name in PUBLISHED}
 # What a file name says, as published: fakes are <target>_<source>.
@@ -93,16 +98,12 @@ def read_name(stem: str, path: str, subset: Subset, *, kind: str = "video") -> R
 
 def read_subset(folder: Path, root: Path, subset: Subset) -> tuple[list[Row], list[str]]:
     """Read the video files of a folder, and list the others with their reason."""
-    rows: list[Row] = []
-    files, ignored = list_videos(folder, root)
-    for file in files:
-        path = relative_posix(file, root)
-        row = read_name(file.stem, path, subset)
-        if row is None:
-            ignored.append(f"{path}: not a file name of '{subset.method}'")
-        else:
-            rows.append(row)
-    return rows, ignored
+    return read_names(
+        folder,
+        root,
+        lambda stem, path: read_name(stem, path, subset),
+        what=subset.method,
+    )
 
 
 def to_video_rows(

@@ -27,6 +27,7 @@ from unmask.data.sources.source import (
     to_videos,
     walk_files,
 )
+from unmask.data.sources.tree import absent_notes, label_of_word
 
 TestPart = Literal["Test-Dev", "Test-Challenge"]
 # Images of each part as published; together 115,325.
@@ -166,12 +167,8 @@ class _PartList:
     def notes(self, images: _ImagesOnDisk) -> list[str]:
         found = sum(bool(images.find(name, self.part)) for name in self.images.values())
         self.num_absent = len(self.images) - found
-        notes = []
-        if self.num_absent:
-            notes.append(
-                f"{self.part}: {self.num_absent} of {len(self.images)} listed images are not on "
-                "disk."
-            )
+        absent = absent_notes(self.num_absent, len(self.images), "listed images")
+        notes = [f"{self.part}: {line}" for line in absent]
         if len(self.images) != PUBLISHED[self.part]:
             notes.append(
                 f"{self.part} lists {len(self.images)} images; {PUBLISHED[self.part]} are "
@@ -201,15 +198,10 @@ class _PartList:
 
 
 def _labels(categories: list[Mapping[str, Any]], path: Path) -> dict[Any, int]:
-    labels = {}
-    for category in categories:
-        word = str(category["name"]).lower()
-        if word not in CLASS_NAMES:
-            raise DataError(
-                f"{path} has the category {category['name']!r}" + did_you_mean(word, CLASS_NAMES)
-            )
-        labels[category["id"]] = CLASS_NAMES.index(word)
-    return labels
+    return {
+        category["id"]: label_of_word(category["name"], f"{path} has the category")
+        for category in categories
+    }
 
 
 def _to_xyxy(box: object) -> tuple[float, ...] | None:
