@@ -142,6 +142,22 @@ def test_without_split_lists_the_command_splits_by_identity(plant_tree: Planter)
     assert any("videos have no official split" in gap for gap in diagnosis.gaps)
 
 
+@pytest.mark.parametrize("name", ["ffpp", "ffpp_kaggle", "ffpp_gend"])
+def test_what_a_missing_map_of_youtube_ids_hides_is_told(plant_tree: Planter, name: str) -> None:
+    root = plant_tree(name)
+    (note,) = [note for note in only_diagnosis(root).notes if "conversion_dict.json" in note]
+    assert "clips that were cut from one YouTube video count as different people" in note
+    (root / "conversion_dict.json").write_text('{"000": "abc 0", "001": "abc 1"}')
+    assert not any("conversion_dict.json" in note for note in only_diagnosis(root).notes)
+
+
+def test_a_short_text_called_a_video_is_not_called_truncated(plant_tree: Planter) -> None:
+    root = plant_tree("uadfv")
+    (root / "real" / "0000.mp4").write_text("hello\n")
+    reasons = {fault.path: fault.reason for fault in only_diagnosis(root).faults}
+    assert reasons["real/0000.mp4"] == "not_a_video"
+
+
 def test_unfinished_downloads_are_a_gap(plant_tree: Planter) -> None:
     gaps = only_diagnosis(plant_tree("ffpp")).gaps
     name = "manipulated_sequences/FaceSwap/c23/videos/000_003.mp4.part"
