@@ -26,7 +26,8 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_of_train_lists_the_groups_with_their_choices() -> None:
     command = [sys.executable, "-m", "unmask.cli.main", "train", "--help"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "model: densenet121_mean, effb0_lstm," in shown
+    assert "model: clip_mean, convnext_mean, densenet121_mean," in shown
+    assert "model/tuning: frozen, full, last_16_blocks," in shown
     assert "model/head: gru, lstm, max, mean" in shown
     assert "experiment: demo" in shown
 
@@ -42,6 +43,7 @@ def test_a_run_leaves_what_a_sceptic_needs(trained_run: Path) -> None:
     assert card["num_parameters"] == sum(
         p.numel() for p in load_detector(trained_run / card["best_checkpoint"]).parameters()
     )
+    assert card["num_trainable"] == card["num_parameters"]
     assert set(card["manifest_hashes"]) == {"synthetic_ffpp"}
 
 

@@ -57,7 +57,7 @@ def test_every_verb_composes(verb: str) -> None:
 
 @pytest.mark.parametrize(("group", "name"), choice_cases())
 def test_every_choice_composes_and_binds(group: str, name: str) -> None:
-    several = group in ("callbacks", "logger")
+    several = group in ("callbacks", "logger", "model/backbone/insert")
     choices = [f"{group}=[{name}]" if several else f"{group}={name}"]
     if name == "blend":
         choices = spell_out_blend(["data=[synthetic_ffpp,synthetic_celebdf]"])
@@ -83,6 +83,22 @@ def test_every_model_builds_untrained_and_scores_two_clips(name: str) -> None:
         logits = detector.eval()(frames, torch.ones(2, 2, dtype=torch.bool))
     assert logits.shape == (2, 2)
     assert torch.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("model", files_of("model"))
+def test_every_model_takes_a_policy_of_what_is_trained(model: str) -> None:
+    assert composed("train", f"model={model}", "model/tuning=frozen").model.tuning._target_ == (
+        "unmask.models.tuning.tune_head"
+    )
+
+
+@pytest.mark.parametrize("name", files_of("model/backbone/insert"))
+def test_every_insert_fits_a_resnet_of_any_size(name: str) -> None:
+    words = ["model=resnext50_lstm", f"model/backbone/insert=[{name}]"]
+    for size in (112, 128):
+        config = composed("train", *words, f"model.backbone.image_size={size}").model
+        detector = build_untrained(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+        assert detector.backbone.inserts.keys() == {name}
 
 
 @pytest.mark.parametrize("name", REAL_SETS)

@@ -101,6 +101,24 @@ def test_a_run_leaves_checkpoints_and_the_curve_of_every_metric(make_store, tmp_
     assert load_detector(summary.best_checkpoint).image_size == 32
 
 
+def test_a_frozen_backbone_is_left_as_it_was_and_its_parameters_are_counted(
+    make_store,  # noqa: ANN001
+    tmp_path: Path,
+) -> None:
+    words = ("model/tuning=frozen", "trainer.max_epochs=1")
+    summary = run(make_store(), tmp_path / "run", *words)
+    config = config_of(*words)
+    start = build_seeded(lambda: build(config.model), config.seed)
+    trained = load_detector(summary.best_checkpoint)
+    torch.testing.assert_close(
+        dict(trained.backbone.state_dict()), dict(start.backbone.state_dict())
+    )
+    width = start.backbone.num_features
+    # Three gates with two biases, and two logits.
+    assert summary.num_trainable == 3 * 8 * (width + 8 + 2) + 2 * 8 + 2
+    assert summary.num_parameters > summary.num_trainable
+
+
 def test_the_learning_rate_follows_its_schedule(make_store, tmp_path: Path) -> None:  # noqa: ANN001
     run(make_store(), tmp_path / "run", "scheduler.gamma=0.5")
     rates = pd.read_csv(tmp_path / "run" / "metrics.csv")["lr-AdamW"].dropna()

@@ -1,11 +1,16 @@
 """The network that training, evaluation and prediction share."""
 
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol, Self, cast
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+
+from unmask.core.errors import ConfigError
+from unmask.models.checkpointing import BATCH_NORMS
+from unmask.models.luma import to_luma
+from unmask.models.tuning import Tuning, untrained_modules
 
 
 class Backbone(Protocol):
@@ -17,7 +22,11 @@ class Backbone(Protocol):
     std: tuple[float, ...]
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Map normalised ``(images, 3, image_size, image_size)`` to ``(images, num_features)``."""
+        """Map normalised ``(images, channels, side, side)`` to ``(images, num_features)``.
+
+        Of channels there are as many as ``mean`` and ``std`` have numbers, 3 or 1; ``side`` is
+        ``image_size``.
+        """
         ...
 
 
@@ -30,20 +39,51 @@ class Detector(nn.Module):
         backbone: Maps one image to ``num_features`` numbers and says how images must be normalised.
         head: Builds the temporal head once ``num_features`` is known; in a config, the head's
             ``_partial_: true``.
+        tuning: Decides which parameters are trained, see :mod:`unmask.models.tuning`; None trains
+            all. Parts without a trained parameter stay in evaluation mode.
+        grayscale: Reduce frames to Rec. 601 luma: one channel for a backbone that takes one,
+            else three equal ones.
+        frames_at_once: Most frames that pass the backbone together; None lets all of them. Bounds
+            the memory of scoring; refused where batch normalisation would learn from the pieces.
+
+    Raises:
+        ConfigError: If a backbone for one channel gets colour, or the policy does not fit.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: Backbone, head: Callable[[int], nn.Module]) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: Callable[[int], nn.Module],
+        *,
+        tuning: Tuning | None = None,
+        grayscale: bool = False,
+        frames_at_once: int | None = None,
+    ) -> None:
         super().__init__()
+        if len(backbone.mean) == 1 and not grayscale:
+            raise ConfigError(
+                "model.backbone.in_chans=1 takes grey frames, but frames have three channels; set "
+                "model.grayscale=true."
+            )
+        if frames_at_once is not None and frames_at_once < 1:
+            raise ConfigError(f"model.frames_at_once={frames_at_once} must be at least 1, or null.")
         self.backbone = backbone
         self.head = head(backbone.num_features)
         self.image_size = backbone.image_size
+        self.grayscale = grayscale
+        self.frames_at_once = frames_at_once
         shape = (1, len(backbone.mean), 1, 1)
         # In units of uint8: one subtraction and one division bring a frame to the network's range.
         self.register_buffer("mean", 255 * torch.tensor(backbone.mean).reshape(shape))
         self.register_buffer("std", 255 * torch.tensor(backbone.std).reshape(shape))
+        self.frozen_modules: tuple[str, ...] = ()
+        if tuning is not None:
+            tuning(self)
+            self.frozen_modules = tuple(untrained_modules(self))
+            self.train(self.training)
 
     def forward(self, frames: Tensor, is_frame: Tensor) -> Tensor:
         """Score each clip.
@@ -57,16 +97,71 @@ class Detector(nn.Module):
 
         Raises:
             ValueError: If the frames are not square images of the backbone's ``image_size``.
+            ConfigError: If ``frames_at_once`` would change what batch normalisation computes.
+        """
+        return cast(Tensor, self.head(self.encode(frames, is_frame), is_frame))
+
+    def encode(self, frames: Tensor, is_frame: Tensor) -> Tensor:
+        """Return what the backbone says of each frame.
+
+        Args:
+            frames: As in :meth:`forward`.
+            is_frame: As in :meth:`forward`.
+
+        Returns:
+            Features, ``(batch, frames, num_features)``; zeros at padding.
+
+        Raises:
+            ValueError: As :meth:`forward`.
+            ConfigError: As :meth:`forward`.
         """
         self._check(frames, is_frame)
         images = rearrange(frames, "batch frames c h w -> (batch frames) c h w")
         is_image = rearrange(is_frame, "batch frames -> (batch frames)")
         # Padding never enters the backbone: in training it would change batch-norm's statistics.
-        encoded = self.backbone((images[is_image].to(self.mean.dtype) - self.mean) / self.std)
+        encoded = self._through_backbone(images[is_image])
         features = encoded.new_zeros(len(images), encoded.shape[1])
         features[is_image] = encoded
-        features = rearrange(features, "(batch frames) d -> batch frames d", batch=len(frames))
-        return cast(Tensor, self.head(features, is_frame))
+        return rearrange(features, "(batch frames) d -> batch frames d", batch=len(frames))
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Turn images into what the backbone takes.
+
+        Args:
+            images: RGB, ``(images, 3, image_size, image_size)``, uint8.
+
+        Returns:
+            ``(images, channels, image_size, image_size)``, floating point.
+        """
+        images = images.to(self.mean.dtype)
+        if self.grayscale:
+            images = to_luma(images)  # one channel, which three means and stds make three
+        return (images - self.mean) / self.std
+
+    def train(self, mode: bool = True) -> Self:
+        """Enter training mode, except for what is frozen; or leave it."""
+        super().train(mode)
+        for name in self.frozen_modules:
+            self.get_submodule(name).eval()
+        return self
+
+    def _through_backbone(self, images: Tensor) -> Tensor:
+        """Encode uint8 images ``(images, 3, height, width)``, in pieces if so asked."""
+        if self.frames_at_once is None:
+            return self.backbone(self.normalised(images))
+        self._refuse_pieces_that_are_seen()
+        pieces = torch.split(images, self.frames_at_once)
+        return torch.cat([self.backbone(self.normalised(piece)) for piece in pieces])
+
+    def _refuse_pieces_that_are_seen(self) -> None:
+        for module in self.get_submodule("backbone").modules():
+            if isinstance(module, BATCH_NORMS) and (module.training or module.running_mean is None):
+                raise ConfigError(
+                    f"model.frames_at_once={self.frames_at_once} would change training: batch "
+                    "normalisation would see pieces of a batch. Leave it null and save memory with "
+                    "model.backbone.grad_checkpointing=true, or freeze the backbone with "
+                    "model/tuning=frozen."
+                )
 
     def _check(self, frames: Tensor, is_frame: Tensor) -> None:
         size = self.image_size

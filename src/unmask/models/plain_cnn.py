@@ -57,6 +57,10 @@ class PlainCNN(nn.Module):
         features: Tensor = self.pool(self.blocks(images))
         return features
 
+    def parameter_blocks(self) -> list[list[nn.Parameter]]:
+        """Return the parameters of each block in order."""
+        return [list(block.parameters()) for block in self.blocks]
+
 
 def _block(width: int, next_width: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(

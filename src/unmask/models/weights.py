@@ -1,14 +1,16 @@
 """Where a backbone's first weights come from: the hub, the hub's cache, or a file."""
 
+import sys
 import urllib.error
 import urllib.request
+import warnings
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 from huggingface_hub import constants, try_to_load_from_cache
-from timm.models import load_state_dict
+from timm.models import adapt_input_conv, load_state_dict
 from torch import Tensor, nn
 
 from unmask.core.errors import CheckpointError
@@ -43,6 +45,8 @@ def create_pretrained(name: str, knobs: dict[str, Any]) -> nn.Module:
 def load_weights(network: nn.Module, path: Path, name: str) -> None:
     """Load a backbone's weights from a file, ignoring the classifier that was trained with them.
 
+    Weights for another image size or for RGB are converted as timm converts its published ones.
+
     Args:
         network: The network to fill, without a classifier.
         path: ``.pth``, ``.bin`` or ``.safetensors``, opened without running any code in it.
@@ -59,8 +63,9 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
         first_line = str(error).partition("\n")[0]
         raise CheckpointError(f"{path} is not a readable file of weights: {first_line}") from error
     own = network.state_dict()
-    missing = sorted(set(own) - set(state))
-    wrong = sorted(key for key in set(own) & set(state) if own[key].shape != state[key].shape)
+    if any(_misfits(own, state)):
+        state = _converted(network, own, state)
+    missing, wrong = _misfits(own, state)
     if missing or wrong:
         example = (missing or wrong)[0]
         raise CheckpointError(
@@ -69,6 +74,38 @@ def load_weights(network: nn.Module, path: Path, name: str) -> None:
         )
     with torch.no_grad():
         network.load_state_dict({key: state[key] for key in own})
+
+
+def _misfits(own: dict[str, Tensor], state: dict[str, Tensor]) -> tuple[list[str], list[str]]:
+    """Return the names of tensors that are missing, and of those with another shape."""
+    wrong = [key for key in set(own) & set(state) if own[key].shape != state[key].shape]
+    return sorted(set(own) - set(state)), sorted(wrong)
+
+
+def _converted(
+    network: nn.Module, own: dict[str, Tensor], state: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Resize position embeddings and sum RGB kernels, as timm does for its published weights."""
+    resize = getattr(sys.modules[type(network).__module__], "checkpoint_filter_fn", None)
+    if resize is not None:
+        try:
+            with warnings.catch_warnings():
+                # timm resizes Swin's biases in ways of speaking that torch warns of.
+                warnings.simplefilter("ignore", UserWarning)
+                state = resize(dict(state), network)
+        except (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, ValueError):
+            return state  # it expects this architecture, and the file is of another
+    return {
+        key: adapt_input_conv(1, tensor)
+        if key in own and tensor.ndim == 4 and _is_luma_of(own[key], tensor)
+        else tensor
+        for key, tensor in state.items()
+    }
+
+
+def _is_luma_of(own: Tensor, tensor: Tensor) -> bool:
+    """Say whether a kernel for one channel meets one for three that is like it otherwise."""
+    return own.shape[1:2] == (1,) and tensor.shape == (own.shape[0], 3, *own.shape[2:])
 
 
 def _is_cached(hub_id: str) -> bool:

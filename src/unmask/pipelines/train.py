@@ -1,5 +1,6 @@
 """One training run: from a store of face crops to the checkpoint that validation chose."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,10 @@ def train(
     callbacks = [*recipe.callbacks, BatchSeed(recipe.seed)]
     trainer = recipe.make_trainer(run_dir=run_dir, callbacks=callbacks, loggers=loggers)
     try:
-        trainer.fit(task, data, ckpt_path=resume, weights_only=True)
+        with warnings.catch_warnings():
+            # What is frozen stays in evaluation mode on purpose.
+            warnings.filterwarnings("ignore", message="Found .* in eval mode at the start")
+            trainer.fit(task, data, ckpt_path=resume, weights_only=True)
     finally:
         close_loggers(loggers)
     if resume is not None:

@@ -13,6 +13,7 @@ from unmask.models.backbone import TimmBackbone
 from unmask.models.detector import Detector, count_parameters, fake_scores
 from unmask.models.heads.pooling import MeanHead
 from unmask.models.heads.recurrent import LSTMHead
+from unmask.models.tuning import tune_head
 
 SIZE = 32
 
@@ -151,3 +152,84 @@ def test_a_damaged_file_of_weights_is_named(tmp_path: Path, content: bytes) -> N
         backbone(weights=str(tmp_path / "w.pth"))
     with pytest.raises(CheckpointError, match="no file of weights at"):
         backbone(weights=str(tmp_path / "absent.pth"))
+
+
+def seen_by_the_backbone(built: Detector, colour: tuple[int, int, int]) -> Tensor:
+    """Return one pixel of a frame of one colour, as it reaches the backbone."""
+    seen: list[Tensor] = []
+    built.get_submodule("backbone").register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
+    frames = torch.tensor(colour, dtype=torch.uint8).reshape(1, 1, 3, 1, 1)
+    built.eval()(frames.expand(-1, -1, -1, SIZE, SIZE), torch.ones(1, 1, dtype=torch.bool))
+    return seen[0][0, :, 0, 0]
+
+
+def test_grey_frames_are_rec_601_luma() -> None:
+    built = Detector(backbone(), MeanHead, grayscale=True)
+    luma = (0.299 * 10 + 0.587 * 20 + 0.114 * 30) / 255
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    torch.testing.assert_close(seen_by_the_backbone(built, (10, 20, 30)), (luma - mean) / std)
+
+
+def test_a_backbone_for_one_channel_gets_one() -> None:
+    built = Detector(backbone(in_chans=1), MeanHead, grayscale=True)
+    mean = 0.299 * 0.485 + 0.587 * 0.456 + 0.114 * 0.406
+    std = 0.299 * 0.229 + 0.587 * 0.224 + 0.114 * 0.225
+    pixel = seen_by_the_backbone(built, (255, 255, 255))
+    torch.testing.assert_close(pixel, torch.tensor([(1 - mean) / std]))
+
+
+def test_grey_frames_of_the_same_luma_look_alike() -> None:
+    built = Detector(backbone(), MeanHead, grayscale=True).eval()
+    colour = random_frames(1, 2)
+    weights = torch.tensor([0.299, 0.587, 0.114]).reshape(1, 1, 3, 1, 1)
+    grey = (colour * weights).sum(dim=2, keepdim=True).round().to(torch.uint8)
+    real = torch.ones(1, 2, dtype=torch.bool)
+    torch.testing.assert_close(
+        built(colour, real), built(grey.expand_as(colour), real), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_colour_for_one_channel_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"in_chans=1 takes grey frames.*model.grayscale=true"):
+        Detector(backbone(in_chans=1), MeanHead)
+
+
+def test_features_are_zero_at_padding_and_feed_the_head(detector: Detector) -> None:
+    frames, mask = random_frames(2, 3), torch.tensor([[True, True, False], [True, True, True]])
+    features = detector.encode(frames, mask)
+    assert features.shape == (2, 3, detector.backbone.num_features)
+    assert not features[0, 2].any()
+    assert features[mask].abs().sum(dim=1).all()
+    torch.testing.assert_close(detector.head(features, mask), detector(frames, mask))
+
+
+@pytest.mark.parametrize("frames_at_once", [1, 4, 100])
+def test_pieces_give_the_same_scores(frames_at_once: int) -> None:
+    torch.manual_seed(0)
+    built = Detector(backbone(), LSTMHead, frames_at_once=frames_at_once).eval()
+    frames, mask = random_frames(3, 3), torch.tensor([[True] * 3, [True] * 3, [True, False, False]])
+    seen: list[int] = []
+    built.get_submodule("backbone").register_forward_pre_hook(
+        lambda _, inputs: seen.append(len(inputs[0]))
+    )
+    in_pieces = built(frames, mask)
+    assert seen == {1: [1] * 7, 4: [4, 3], 100: [7]}[frames_at_once]
+    built.frames_at_once = None
+    torch.testing.assert_close(in_pieces, built(frames, mask))
+
+
+def test_pieces_are_refused_where_batch_norm_learns() -> None:
+    frames, real = random_frames(1, 2), torch.ones(1, 2, dtype=torch.bool)
+    built = Detector(backbone(), MeanHead, frames_at_once=1).train()
+    with pytest.raises(ConfigError, match=r"frames_at_once=1 .*grad_checkpointing=true"):
+        built(frames, real)
+    for allowed in (
+        Detector(backbone(), MeanHead, frames_at_once=1, tuning=tune_head),
+        Detector(backbone("vit_tiny_patch16_224"), MeanHead, frames_at_once=1),  # has none
+    ):
+        assert allowed.train()(frames, real).shape == (1, 2)
+
+
+def test_no_frame_at_once_is_refused() -> None:
+    with pytest.raises(ConfigError, match="frames_at_once=0 must be at least 1"):
+        Detector(backbone(), MeanHead, frames_at_once=0)

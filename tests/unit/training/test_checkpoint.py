@@ -30,16 +30,44 @@ def write(path: Path, facts: dict[str, object], state: dict[str, torch.Tensor]) 
     return path
 
 
-def weights() -> dict[str, torch.Tensor]:
+def weights(model: dict[str, object] = MODEL) -> dict[str, torch.Tensor]:
     from unmask.config.build import build_untrained
 
-    return {f"detector.{k}": v for k, v in build_untrained(MODEL).state_dict().items()}
+    return {f"detector.{k}": v for k, v in build_untrained(model).state_dict().items()}
 
 
 def test_a_detector_is_rebuilt_from_its_file_alone(tmp_path: Path) -> None:
     state = weights()
     detector = load_detector(write(tmp_path / "a.ckpt", provenance().to_dict(), state))
     assert not detector.training
+    for name, tensor in detector.state_dict().items():
+        torch.testing.assert_close(tensor, state[f"detector.{name}"])
+
+
+def test_a_detector_with_every_option_is_rebuilt(tmp_path: Path) -> None:
+    insert = {
+        "attention": {
+            "_target_": "unmask.models.insert.Insert",
+            "after": "blocks.1",
+            "make": {
+                "_target_": "unmask.models.attention_block.AttentionBlock",
+                "_partial_": True,
+            },
+        }
+    }
+    model = MODEL | {
+        "backbone": MODEL["backbone"]
+        | {"in_chans": 1, "insert": insert, "grad_checkpointing": True, "weights": "gone.pth"},
+        "tuning": {"_target_": "unmask.models.tuning.tune_head", "_partial_": True},
+        "grayscale": True,
+        "frames_at_once": 2,
+    }
+    state = weights(model)
+    path = write(tmp_path / "a.ckpt", provenance(model=model).to_dict(), state)
+    detector = load_detector(path)
+    frames = torch.randint(0, 256, (1, 3, 3, 32, 32), dtype=torch.uint8)
+    assert detector(frames, torch.ones(1, 3, dtype=torch.bool)).shape == (1, 2)
+    assert any(".inserts.attention." in name for name in state)
     for name, tensor in detector.state_dict().items():
         torch.testing.assert_close(tensor, state[f"detector.{name}"])
 
