@@ -16,6 +16,7 @@ VERBS = {
     "index": "a data set's folder -> videos.parquet",
     "prepare": "videos and images -> face crops",
     "audit": "manifests -> what their splits share",
+    "describe": "a choice -> what it does, before anything is trained on it",
     "train": "face crops -> a detector, measured and reported",
     "evaluate": "a trained run -> predictions on its own and other data sets",
     "report": "predictions -> metrics.json, report.html, report.md",

@@ -166,6 +166,17 @@ class AuditConfig(_Section):
     paths: PathsConfig
 
 
+class DescribeConfig(FacesConfig):
+    """`unmask describe`."""
+
+    seed: int = Field(ge=0, lt=2**32)
+    num_draws: PositiveInt
+    num_frames: PositiveInt
+    image_size: int = Field(ge=16)
+    clip: int = Field(ge=0)
+    image_format: Literal["jpeg", "png"]
+
+
 class EvaluateConfig(_Section):
     """`unmask evaluate`."""
 
@@ -192,6 +203,7 @@ VERBS: dict[str, type[_Section]] = {
     "index": IndexConfig,
     "prepare": PrepareVerbConfig,
     "audit": AuditConfig,
+    "describe": DescribeConfig,
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
     "report": ReportConfig,

@@ -22,9 +22,10 @@ from unmask.data.batch import Clip
 from unmask.data.caps import AllFaces, Cap
 from unmask.data.samplers import EpochPlan
 from unmask.data.store import FaceStore
+from unmask.data.transforms import augment_with_seed
 from unmask.video.sampling import uniform_frame_indices
 
-# frames uint8 (frames, 3, height, width) -> the same shape and type
+# frames uint8 (frames, 3, height, width) -> the same shape and type, or fewer frames
 Augmentation = Callable[[Tensor], Tensor]
 
 
@@ -140,9 +141,7 @@ class FaceClips(Dataset[Clip]):
         ]
         frames = rearrange(torch.from_numpy(np.stack(images)), "f h w c -> f c h w").contiguous()
         if self.augmentation is not None and isinstance(request, ClipRequest):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(request.seed)
-                frames = self.augmentation(frames)
+            frames = augment_with_seed(self.augmentation, frames, request.seed)
         return Clip(frames, self._labels[row], row)
 
 

@@ -119,9 +119,11 @@ class DetectionTask(L.LightningModule):
         if self.make_scheduler is None:
             return optimizer
         scheduler = self.make_scheduler(optimizer)
+        # Only ReduceLROnPlateau looks at a metric: at the one that its mode fits.
+        monitor = "val/video_auc" if getattr(scheduler, "mode", "min") == "max" else "val/loss"
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "epoch", "monitor": "val/loss"},
+            "lr_scheduler": {"scheduler": scheduler, "interval": "epoch", "monitor": monitor},
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
