@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import lightning as L  # noqa: N812 - the library's own convention
 import pandas as pd
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from unmask.core.errors import ConfigError, DataError
 from unmask.data.batch import Clip, collate_clips
@@ -16,6 +16,7 @@ from unmask.data.dataset import (
     FaceClips,
     PlannedRequests,
 )
+from unmask.data.features import FeatureClips, FeatureTable
 from unmask.data.samplers import SamplingPolicy
 from unmask.data.splits import check_splits, require_both_classes
 from unmask.data.store import FaceStore
@@ -28,10 +29,12 @@ class TrainingSet:
     Attributes:
         store: Its face crops.
         augmentation: Changes its training clips; None leaves them as they are.
+        features: What a frozen backbone says of its crops, to train a head on; None gives frames.
     """
 
     store: FaceStore
     augmentation: Augmentation | None = None
+    features: FeatureTable | None = None
 
 
 class ClipDataModule(L.LightningDataModule):
@@ -77,13 +80,7 @@ class ClipDataModule(L.LightningDataModule):
         def clips_of(split: str) -> BlendedClips:
             is_train = split == "train"
             parts = [
-                FaceClips(
-                    one.store,
-                    split,
-                    layout=layout,
-                    image_size=image_size,
-                    augmentation=one.augmentation if is_train else None,
-                )
+                _clips_of(one, split, layout, image_size)
                 for one in sets
                 # Beside others, a data set may have no validation split of its own.
                 if len(sets) == 1 or is_train or (one.store.videos["split"] == split).any()
@@ -128,6 +125,19 @@ class ClipDataModule(L.LightningDataModule):
         return make_loader(self.val_clips, batch_size=self.batch_size, num_workers=self.num_workers)
 
 
+def _clips_of(
+    one: TrainingSet, split: str, layout: ClipLayout, image_size: int
+) -> FaceClips | FeatureClips:
+    clips = FaceClips(
+        one.store,
+        split,
+        layout=layout,
+        image_size=image_size,
+        augmentation=one.augmentation if split == "train" else None,
+    )
+    return clips if one.features is None else FeatureClips(clips, one.features)
+
+
 def _require_different_names(sets: Sequence[TrainingSet]) -> None:
     names = [one.store.dataset for one in sets]
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -139,7 +149,7 @@ def _require_different_names(sets: Sequence[TrainingSet]) -> None:
 
 
 def make_loader(
-    clips: FaceClips | BlendedClips,
+    clips: Dataset[Clip],
     *,
     batch_size: int,
     num_workers: int,
