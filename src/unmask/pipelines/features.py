@@ -1,7 +1,6 @@
 """The features of a frozen backbone, computed once and kept beside the crops."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -144,7 +143,7 @@ def _move_into_place(unfinished: Path, folder: Path) -> None:
     """Rename a finished folder; if another run was faster, its equal result stays."""
     unfinished.chmod(0o755)
     try:
-        os.rename(unfinished, folder)
+        unfinished.rename(folder)
     except OSError:
         if not folder.is_dir():
             raise
