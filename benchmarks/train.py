@@ -90,7 +90,9 @@ class Clock(Callback):
 class Case:
     """One model at one number of frames."""
 
-    def __init__(self, model: str, frames: int, store: FaceStore, options: argparse.Namespace):
+    def __init__(
+        self, model: str, frames: int, store: FaceStore, options: argparse.Namespace
+    ) -> None:
         self.frames, self.store, self.options = frames, store, options
         overrides = [
             f"model={model}", f"model.backbone.image_size={options.image_size}",
@@ -100,7 +102,7 @@ class Case:
             self.config: TrainConfig = typed("train", compose("train", overrides=overrides))
         self.frames_per_batch = options.batch_size * frames
 
-    def detector(self) -> Any:
+    def detector(self) -> Any:  # noqa: ANN401 - whatever the configuration names
         torch.manual_seed(0)
         return build(self.config.model)
 
