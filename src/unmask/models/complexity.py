@@ -1,8 +1,10 @@
 """What a detector costs: parameters, floating-point operations, memory."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from unmask.models.detector import count_parameters
+from unmask.models.detector import Backbone, count_parameters
 
 # Gradients, and the two averages that Adam and AdamW keep of each trained parameter.
 COPIES_OF_TRAINED = 3
@@ -47,6 +49,13 @@ class Complexity:
     training_bytes: int
 
 
+class MeasuredDetector(Protocol):
+    """What is asked of a detector besides being a module."""
+
+    image_size: int
+    backbone: Backbone
+
+
 def measure_complexity(
     detector: nn.Module, *, num_frames: int = 10, batch_size: int = 4
 ) -> Complexity:
@@ -63,6 +72,7 @@ def measure_complexity(
     """
     if min(num_frames, batch_size) < 1:
         raise ValueError("num_frames and batch_size must be at least 1.")
+    facts = cast(MeasuredDetector, detector)
     modes = {module: module.training for module in detector.modules()}
     detector.eval()
     with torch.no_grad():
@@ -78,8 +88,8 @@ def measure_complexity(
         num_trainable=count_parameters(detector, trainable_only=True),
         checkpoint_bytes=stored,
         num_frames=num_frames,
-        image_size=detector.image_size,
-        num_features=detector.backbone.num_features,
+        image_size=facts.image_size,
+        num_features=facts.backbone.num_features,
         flops_per_clip=flops,
         system_a_flops=formula,
         batch_size=batch_size,
@@ -146,7 +156,8 @@ def system_a_flops(detector: nn.Module, num_frames: int) -> int | None:
 def _plain_operations() -> Iterator[None]:
     """Keep PyTorch from using fused operations that its counter does not know."""
     fastpath = torch.backends.mha.get_fastpath_enabled()
-    with ExitStack() as stack:
+    with ExitStack() as stack, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about graphics cards, on leaving mkldnn's flags
         stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
         torch.backends.mha.set_fastpath_enabled(False)
@@ -189,7 +200,7 @@ def _kept_for_backward(detector: nn.Module, num_frames: int) -> int:
 
 
 def _clip(detector: nn.Module, num_frames: int) -> tuple[Tensor, Tensor]:
-    size = int(detector.image_size)
+    size = cast(MeasuredDetector, detector).image_size
     frames = torch.zeros(1, num_frames, 3, size, size, dtype=torch.uint8)
     return frames, torch.ones(1, num_frames, dtype=torch.bool)
 

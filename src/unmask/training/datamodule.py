@@ -96,6 +96,11 @@ class ClipDataModule(L.LightningDataModule):
             )
 
     @property
+    def reads_features(self) -> bool:
+        """Whether clips hold features in the place of frames."""
+        return any(isinstance(part, FeatureClips) for part in self.train_clips.parts)
+
+    @property
     def sampled_labels(self) -> list[int]:
         """The labels that an epoch holds, in no order; as many of each in every epoch."""
         labels = self.train_clips.labels
