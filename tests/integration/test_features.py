@@ -6,10 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from test_train import config_of, weights_of
+from hydra import compose, initialize_config_dir
 
 from unmask.cli.objects import augmentation_of, make_recipe
 from unmask.config.build import build
+from unmask.config.location import conf_dir
+from unmask.config.schema import TrainConfig
+from unmask.config.validate import typed
 from unmask.core.errors import ConfigError
 from unmask.data.store import FaceStore
 from unmask.pipelines.features import cached_features, require_fixed_features
@@ -18,7 +21,25 @@ from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.features import EncodingTask
 
+SMALL = (
+    "data=folder", "data.root=.", "model=mobilenetv3_gru",
+    "model.backbone.name=mobilenetv3_small_050", "model.backbone.image_size=32",
+    "model.backbone.pretrained=false", "trainer.accelerator=cpu",
+    "trainer.enable_progress_bar=false", "trainer.max_epochs=3", "optimizer.lr=0.003",
+    "callbacks=[checkpoint]", "logger=[csv]",
+)  # fmt: skip
 FROZEN = ("model/tuning=frozen", "data/augmentation=none")
+
+
+def config_of(*overrides: str) -> TrainConfig:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config: TrainConfig = typed("train", compose("train", overrides=[*SMALL, *overrides]))
+    return config
+
+
+def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["state_dict"]
+    return state
 
 
 def run(store: FaceStore, run_dir: Path, data_dir: Path | None, *overrides: str) -> TrainSummary:
@@ -76,7 +97,7 @@ def test_features_are_computed_once(
 
     monkeypatch.setattr(EncodingTask, "predict_step", refuse)
     # Another head and other clips read the same features.
-    run(store, tmp_path / "second", tmp_path / "data", "model/head=mean", "clips.num_frames=1")
+    run(store, tmp_path / "second", tmp_path / "data", "model/head=max", "clips.num_frames=1")
     assert len(list((tmp_path / "data/features").iterdir())) == 1
 
 
