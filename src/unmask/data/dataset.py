@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -145,6 +145,23 @@ class FaceClips(Dataset[Clip]):
         return Clip(frames, self._labels[row], row)
 
 
+class ClipTable(Protocol):
+    """Clips with a table of them; see :class:`FaceClips`."""
+
+    clips: pd.DataFrame
+
+    @property
+    def labels(self) -> list[int]:
+        """The label of each clip."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, request: int | ClipRequest) -> Clip:
+        """Load a clip; see :meth:`FaceClips.__getitem__`."""
+        ...
+
+
 class BlendedClips(Dataset[Clip]):
     """The clips of several data sets as one.
 
@@ -155,7 +172,7 @@ class BlendedClips(Dataset[Clip]):
         clips: The parts' rows, one part after the other.
     """
 
-    def __init__(self, parts: Sequence[FaceClips]) -> None:
+    def __init__(self, parts: Sequence[ClipTable]) -> None:
         self.parts = list(parts)
         self.clips = pd.concat([part.clips for part in self.parts], ignore_index=True)
         self._starts = np.cumsum([0, *(len(part) for part in self.parts)]).tolist()

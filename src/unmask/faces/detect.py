@@ -82,8 +82,7 @@ class MTCNNDetector:
         reduced_size = (max(round(width * factor), 1), max(round(height * factor), 1))
         reduced = np.empty((len(frames), reduced_size[1], reduced_size[0], 3), np.uint8)
         for index, frame in enumerate(frames):
-            # On a frame of this size already, resizing is a copy.
-            reduced[index] = cv2.resize(frame, reduced_size, interpolation=cv2.INTER_AREA)
+            reduced[index] = _reduced(frame, reduced_size)
         batch = detect_faces(
             reduced,
             min_face_px=self.min_face_px,
@@ -100,3 +99,16 @@ class MTCNNDetector:
             ]
             for faces in batch
         ]
+
+
+def _reduced(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Reduce a frame to ``(width, height)``: halve it while that is not too small, then the rest.
+
+    Averaging the areas of a 1080p frame in one step takes four times as long, and no face more is
+    found.
+    """
+    while frame.shape[1] >= 2 * size[0] and frame.shape[0] >= 2 * size[1]:
+        half = (frame.shape[1] // 2, frame.shape[0] // 2)
+        frame = np.asarray(cv2.resize(frame, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    # On a frame of this size already, resizing is a copy.
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

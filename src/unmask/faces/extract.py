@@ -19,7 +19,7 @@ from unmask.video.reader import Frame, FrameReader, ImageReader, PyAVReader
 from unmask.video.sampling import SamplingPolicy, UniformSampling
 
 # Part of what a store of crops is named by; raise it when a change to this package alters pixels.
-EXTRACTION_VERSION = 2
+EXTRACTION_VERSION = 3
 
 # Frames held at once, and the pixels of all of them: 8 frames of 4K, or one of the largest.
 FRAMES_AT_ONCE = 8

@@ -287,16 +287,20 @@ def _patches(
     patches = np.zeros((len(found.boxes), 3, side, side), np.float32)
     for image, table in enumerate(sums):
         chosen = np.flatnonzero(found.images == image)
-        shape = (1, table.shape[0] - 1, table.shape[1] - 1)
-        bounds = _pixel_bounds(found.boxes[chosen], shape)
+        width = table.shape[1]
+        bounds = _pixel_bounds(found.boxes[chosen], (1, table.shape[0] - 1, width - 1))
         left, right = _cells(bounds[:, 0], bounds[:, 2], side)
         top, bottom = _cells(bounds[:, 1], bounds[:, 3], side)
-        rows_above, rows_below = top[:, :, None], bottom[:, :, None]
+        # Taking from one long list of pixels is twice as fast as indexing by row and column.
+        pixels = table.reshape(-1, 3)
+        rows_above, rows_below = width * top[:, :, None], width * bottom[:, :, None]
         before, after = left[:, None, :], right[:, None, :]
         # int32 may overflow in the table, but wraps around to the right difference.
-        totals = table[rows_below, after] - table[rows_above, after]
-        totals -= table[rows_below, before] - table[rows_above, before]
-        num_pixels = (rows_below - rows_above) * (after - before)
+        totals = np.take(pixels, rows_below + after, axis=0)
+        totals -= np.take(pixels, rows_above + after, axis=0)
+        totals -= np.take(pixels, rows_below + before, axis=0)
+        totals += np.take(pixels, rows_above + before, axis=0)
+        num_pixels = (bottom - top)[:, :, None] * (right - left)[:, None, :]
         patches[chosen] = (totals / num_pixels[..., None]).transpose(0, 3, 1, 2)
     return patches
 

@@ -117,6 +117,7 @@ def train(
         make_optimizer=recipe.make_optimizer,
         make_scheduler=recipe.make_scheduler,
         provenance=provenance.to_dict(),
+        reads_features=data.reads_features,
     )
     loggers = [make_logger(run_dir=run_dir) for make_logger in recipe.make_loggers]
     for logger in loggers:

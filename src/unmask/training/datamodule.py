@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import lightning as L  # noqa: N812 - the library's own convention
 import pandas as pd
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from unmask.core.errors import ConfigError, DataError
 from unmask.data.batch import Clip, collate_clips
@@ -16,6 +16,7 @@ from unmask.data.dataset import (
     FaceClips,
     PlannedRequests,
 )
+from unmask.data.features import FeatureClips, FeatureTable
 from unmask.data.samplers import SamplingPolicy
 from unmask.data.splits import check_splits, require_both_classes
 from unmask.data.store import FaceStore
@@ -28,10 +29,12 @@ class TrainingSet:
     Attributes:
         store: Its face crops.
         augmentation: Changes its training clips; None leaves them as they are.
+        features: What a frozen backbone says of its crops, to train a head on; None gives frames.
     """
 
     store: FaceStore
     augmentation: Augmentation | None = None
+    features: FeatureTable | None = None
 
 
 class ClipDataModule(L.LightningDataModule):
@@ -85,6 +88,11 @@ class ClipDataModule(L.LightningDataModule):
             )
 
     @property
+    def reads_features(self) -> bool:
+        """Whether clips hold features in the place of frames."""
+        return any(isinstance(part, FeatureClips) for part in self.train_clips.parts)
+
+    @property
     def sampled_labels(self) -> list[int]:
         """The labels that an epoch holds, in no order; as many of each in every epoch."""
         labels = self.train_clips.labels
@@ -117,20 +125,27 @@ class ClipDataModule(L.LightningDataModule):
 def _clips_of(
     sets: Sequence[TrainingSet], split: str, *, layout: ClipLayout, image_size: int
 ) -> BlendedClips:
-    is_train = split == "train"
-    parts = [
-        FaceClips(
-            one.store,
-            split,
-            layout=layout,
-            image_size=image_size,
-            augmentation=one.augmentation if is_train else None,
-        )
-        for one in sets
-        # Beside others, a data set may have no validation split of its own.
-        if len(sets) == 1 or is_train or (one.store.videos["split"] == split).any()
-    ]
-    return BlendedClips(parts)
+    return BlendedClips(
+        [
+            _clips_of_one(one, split, layout=layout, image_size=image_size)
+            for one in sets
+            # Beside others, a data set may have no validation split of its own.
+            if len(sets) == 1 or split == "train" or (one.store.videos["split"] == split).any()
+        ]
+    )
+
+
+def _clips_of_one(
+    one: TrainingSet, split: str, *, layout: ClipLayout, image_size: int
+) -> FaceClips | FeatureClips:
+    clips = FaceClips(
+        one.store,
+        split,
+        layout=layout,
+        image_size=image_size,
+        augmentation=one.augmentation if split == "train" else None,
+    )
+    return clips if one.features is None else FeatureClips(clips, one.features)
 
 
 def _require_different_names(sets: Sequence[TrainingSet]) -> None:
@@ -144,7 +159,7 @@ def _require_different_names(sets: Sequence[TrainingSet]) -> None:
 
 
 def make_loader(
-    clips: FaceClips | BlendedClips,
+    clips: Dataset[Clip],
     *,
     batch_size: int,
     num_workers: int,

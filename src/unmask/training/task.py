@@ -47,6 +47,8 @@ class DetectionTask(L.LightningModule):
             rate.
         provenance: What a checkpoint must carry to be rebuilt and believed; see
             :mod:`unmask.training.checkpoint`.
+        reads_features: Batches hold what the frozen backbone says of each frame, and only the head
+            is run.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class DetectionTask(L.LightningModule):
         make_optimizer: Callable[[list[nn.Parameter]], Optimizer],
         make_scheduler: Callable[[Optimizer], LRScheduler] | None,
         provenance: dict[str, Any],
+        reads_features: bool = False,
     ) -> None:
         super().__init__()
+        self.reads_features = reads_features
         self.detector = detector
         self.loss = loss
         self.make_optimizer = make_optimizer
@@ -68,7 +72,7 @@ class DetectionTask(L.LightningModule):
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
         """Return the loss of one batch."""
-        loss: Tensor = self.loss(self.detector(batch.frames, batch.is_frame), batch.labels)
+        loss: Tensor = self.loss(self._logits(batch), batch.labels)
         self.log(
             "train/loss", loss, on_step=False, on_epoch=True, prog_bar=True,
             batch_size=len(batch.labels), sync_dist=True,
@@ -77,12 +81,17 @@ class DetectionTask(L.LightningModule):
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:  # noqa: ARG002 - Lightning's signature
         """Score one batch and keep the scores for the epoch's AUC."""
-        logits = self.detector(batch.frames, batch.is_frame)
+        logits = self._logits(batch)
         self.log(
             "val/loss", self.loss(logits, batch.labels), on_epoch=True, prog_bar=True,
             batch_size=len(batch.labels), sync_dist=True,
         )  # fmt: skip
         self._val_outputs.append((batch.rows, fake_scores(logits)))
+
+    def _logits(self, batch: ClipBatch) -> Tensor:
+        network = self.detector.head if self.reads_features else self.detector
+        logits: Tensor = network(batch.frames, batch.is_frame)
+        return logits
 
     def on_validation_epoch_end(self) -> None:
         """Log the AUC over the validation videos."""
@@ -108,8 +117,7 @@ class DetectionTask(L.LightningModule):
     def _val_clips(self) -> Any:  # noqa: ANN401 - a pandas frame, whose stubs do not know assign's result
         loader: Any = self.trainer.val_dataloaders
         dataset = loader.dataset
-        if not isinstance(dataset, FaceClips | BlendedClips):
-            raise TypeError(f"The validation data must be FaceClips, got {type(dataset).__name__}.")
+        assert isinstance(dataset, FaceClips | BlendedClips)
         return dataset.clips
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's union of six types

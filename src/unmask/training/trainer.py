@@ -8,6 +8,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 
+from unmask.training.callbacks.speed import ChannelsLast, CompileBackbone
+
 Precision = Literal["auto", "32-true", "16-mixed", "bf16-mixed"]
 
 
@@ -24,6 +26,8 @@ def make_trainer(
     accumulate_grad_batches: int = 1,
     deterministic: bool | Literal["warn"] = "warn",
     enable_progress_bar: bool = True,
+    channels_last: bool = False,
+    compile_backbone: bool = False,
 ) -> L.Trainer:
     """Build a trainer.
 
@@ -40,14 +44,18 @@ def make_trainer(
         accumulate_grad_batches: Batches per optimiser step.
         deterministic: Repeatable operations; ``"warn"`` goes on where one does not exist.
         enable_progress_bar: Show Lightning's progress bar where no callback shows another.
+        channels_last: See :class:`~unmask.training.callbacks.speed.ChannelsLast`.
+        compile_backbone: See :class:`~unmask.training.callbacks.speed.CompileBackbone`.
     """
     on_gpu = accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
     if precision == "auto":
         precision = "16-mixed" if on_gpu else "32-true"
+    speed: list[Callback] = [ChannelsLast()] if channels_last else []
+    speed += [CompileBackbone()] if compile_backbone else []
     options: dict[str, Any] = {"precision": precision, "deterministic": deterministic}
     return L.Trainer(
         default_root_dir=run_dir,
-        callbacks=callbacks,
+        callbacks=[*callbacks, *speed],
         logger=loggers or False,
         accelerator="gpu" if on_gpu else "cpu",
         devices=devices,
