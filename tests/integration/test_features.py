@@ -49,7 +49,7 @@ def run(store: FaceStore, run_dir: Path, data_dir: Path | None, *overrides: str)
     features = None
     if data_dir is not None:
         features = cached_features(
-            detector, store, trainer=recipe.make_trainer, batch_size=8, num_workers=0,
+            detector, store, make_trainer=recipe.make_trainer, num_workers=0,
             data_dir=data_dir,
         )  # fmt: skip
     data = ClipDataModule(
@@ -115,7 +115,7 @@ def test_another_backbone_or_input_has_features_of_its_own(
         config = config_of(*FROZEN, *overrides)
         cached_features(
             build_seeded(partial(build, config.model), config.seed), store,
-            trainer=make_recipe(config).make_trainer, batch_size=8, num_workers=0,
+            make_trainer=make_recipe(config).make_trainer, num_workers=0,
             data_dir=tmp_path,
         )  # fmt: skip
         folders.add(frozenset((tmp_path / "features").iterdir()))
@@ -131,12 +131,10 @@ def test_another_backbone_or_input_has_features_of_its_own(
     ],
 )
 def test_what_changes_from_epoch_to_epoch_is_refused(
-    make_store,  # noqa: ANN001
     overrides: tuple[str, ...],
     named: str,
 ) -> None:
     config = config_of(*FROZEN, *overrides)
 
-    one = TrainingSet(make_store(), augmentation_of(config.data))
     with pytest.raises(ConfigError, match=named):
-        require_fixed_features(build(config.model), [one])
+        require_fixed_features(build(config.model), {"a": augmentation_of(config.data)})

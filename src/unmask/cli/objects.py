@@ -89,6 +89,7 @@ def recipe_settings(config: TrainConfig) -> dict[str, Any]:
         "optimizer": config.optimizer,
         "scheduler": config.scheduler,
         "trainer": {k: v for k, v in config.trainer.items() if k not in _FREE_IN_TRAINER},
+        "cache_features": config.cache_features,
         "checkpoint": [
             node for node in config.callbacks.values() if node["_target_"].startswith(choosing)
         ],

@@ -1,5 +1,6 @@
 """`unmask train`, also `python train.py`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_json
 from unmask.data.store import FaceStore
+from unmask.models.detector import Detector
 from unmask.pipelines.datasets import open_store
+from unmask.pipelines.features import cached_features, require_fixed_features
 from unmask.pipelines.runs import RunCard, source_state
-from unmask.pipelines.train import TrainSummary, build_seeded
+from unmask.pipelines.train import Recipe, TrainSummary, build_seeded
 from unmask.pipelines.train import train as fit
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
@@ -41,10 +44,14 @@ def _train(call: Call) -> None:
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = build_seeded(lambda: build(config.model), config.seed)
     recipe = make_recipe(config)
+    if config.cache_features:
+        require_fixed_features(
+            detector, {one.name: augmentation_of(one) for one in sets_of(config.data)}
+        )
     stores, leaks = _open_stores(config)
     summary = fit(
         detector,
-        _make_data(config, stores, detector.image_size),
+        _make_data(config, _training_sets(config, stores, detector, recipe), detector.image_size),
         recipe,
         provenance=_provenance(config, stores),
         run_dir=call.run_dir,
@@ -81,12 +88,28 @@ def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
     return own, require_no_leak(own, others, allow_leak=config.allow_leak)
 
 
-def _make_data(config: TrainConfig, stores: list[FaceStore], image_size: int) -> ClipDataModule:
-    return ClipDataModule(
-        [
+def _training_sets(
+    config: TrainConfig, stores: list[FaceStore], detector: Detector, recipe: Recipe
+) -> list[TrainingSet]:
+    """Join crops with how they are augmented, or with what the frozen backbone says of them."""
+    if not config.cache_features:
+        return [
             TrainingSet(store, augmentation_of(dataset))
             for store, dataset in zip(stores, sets_of(config.data), strict=True)
-        ],
+        ]
+    cached = partial(
+        cached_features,
+        detector,
+        make_trainer=recipe.make_trainer,
+        num_workers=config.loader.num_workers,
+        data_dir=config.paths.data_dir,
+    )
+    return [TrainingSet(store, features=cached(store)) for store in stores]
+
+
+def _make_data(config: TrainConfig, sets: list[TrainingSet], image_size: int) -> ClipDataModule:
+    return ClipDataModule(
+        sets,
         layout=build(config.clips),
         image_size=image_size,
         sampling=build(config.sampler),

@@ -144,6 +144,7 @@ class TrainConfig(FacesConfig):
 
     seed: int = Field(ge=0, lt=2**32)
     resume: Path | None
+    cache_features: bool = False
     test: bool
     allow_leak: bool
     model: Target

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,19 @@ from unmask.core.files import sha256_of_file, sha256_of_json, write_json
 from unmask.data.features import Crops, FeatureTable
 from unmask.data.store import FaceStore
 from unmask.models.detector import Detector
-from unmask.training.datamodule import TrainingSet, make_loader
+from unmask.training.datamodule import make_loader
 from unmask.training.features import EncodingTask, FeatureWriter
 
 # Raise it when a change to the reading of crops or to `Detector.encode` alters features.
 FEATURES_VERSION = 1
 
 
-def require_fixed_features(detector: nn.Module, sets: list[TrainingSet]) -> None:
+def require_fixed_features(detector: nn.Module, augmentations: Mapping[str, object]) -> None:
     """Refuse to compute once what would differ from epoch to epoch.
 
     Args:
         detector: The network, after its tuning policy.
-        sets: What it is trained on.
+        augmentations: Of each data set that it is trained on, by name.
 
     Raises:
         ConfigError: If the backbone is trained or draws at random, clips are augmented, or the
@@ -50,11 +50,11 @@ def require_fixed_features(detector: nn.Module, sets: list[TrainingSet]) -> None
             "cache_features=true needs a frozen backbone, whose features do not change; choose "
             "model/tuning=frozen or model/tuning=linear_probe."
         )
-    for one in sets:
-        if getattr(one.augmentation, "transforms", None):
+    for name, augmentation in augmentations.items():
+        if getattr(augmentation, "transforms", None):
             raise ConfigError(
                 f"cache_features=true needs clips that are the same in every epoch, but those of "
-                f"'{one.store.dataset}' are augmented; choose data/augmentation=none."
+                f"'{name}' are augmented; choose data/augmentation=none."
             )
 
 
@@ -62,10 +62,10 @@ def cached_features(
     detector: Detector,
     store: FaceStore,
     *,
-    trainer: Callable[..., L.Trainer],
-    batch_size: int,
+    make_trainer: Callable[..., L.Trainer],
     num_workers: int,
     data_dir: Path,
+    batch_size: int = 32,
 ) -> FeatureTable:
     """Return the features of every training and validation crop, computing them if need be.
 
@@ -75,15 +75,15 @@ def cached_features(
     Args:
         detector: Its backbone is frozen.
         store: The crops.
-        trainer: Builds the trainer from ``run_dir``, ``callbacks`` and ``loggers``; it says on
+        make_trainer: Builds the trainer from ``run_dir``, ``callbacks`` and ``loggers``; it says on
             which device and in which precision.
-        batch_size: Crops that pass the backbone together.
         num_workers: Loader processes.
         data_dir: Where the features go.
+        batch_size: Crops that pass the backbone together.
     """
     paths = _crops_to_read(store)
     with tempfile.TemporaryDirectory() as nowhere:
-        probe = trainer(run_dir=Path(nowhere), callbacks=[], loggers=[])
+        probe = make_trainer(run_dir=Path(nowhere), callbacks=[], loggers=[])
         facts = _facts(detector, store, paths, str(probe.precision))
     folder = data_dir / "features" / f"{store.dataset}-{sha256_of_json(facts)[:16]}"
     if not folder.is_dir():
@@ -98,7 +98,7 @@ def cached_features(
                 batch_size=batch_size,
                 num_workers=num_workers,
             )
-            trainer(run_dir=unfinished, callbacks=[writer], loggers=[]).predict(
+            make_trainer(run_dir=unfinished, callbacks=[writer], loggers=[]).predict(
                 EncodingTask(detector), loader, return_predictions=False
             )
             writer.close()
