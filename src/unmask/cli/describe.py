@@ -1,14 +1,19 @@
 """`unmask describe`: what a choice does, before anything is trained on it."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from hydra.core.hydra_config import HydraConfig
 
 from unmask.cli.objects import augmentation_of, make_dataset, make_preparation
 from unmask.cli.run import Call, console, run_verb
+from unmask.config.build import build_untrained
 from unmask.config.schema import DataConfig, DescribeConfig, sets_of
 from unmask.core.errors import ConfigError, DataError
+from unmask.core.files import write_json
 from unmask.data.store import FaceStore
+from unmask.models.complexity import measure_complexity
+from unmask.pipelines.complexity import complexity_table
 from unmask.pipelines.datasets import store_folder
 from unmask.pipelines.describe import (
     ShownClip,
@@ -30,7 +35,7 @@ def _describe(call: Call) -> None:
     if not wanted:
         raise ConfigError(
             "Nothing was chosen, so there is nothing to describe. Choose one, for example "
-            "data/augmentation=extreme."
+            "model=effb0_lstm or data/augmentation=extreme."
         )
     call.save_config()
     for show in wanted:
@@ -43,6 +48,8 @@ def _chosen_groups() -> set[str]:
     groups = {key.partition("@")[0] for key in keys}
     if any(key.startswith("data.augmentation") for key in keys):
         groups.add("data/augmentation")
+    if any(group.startswith("model") for group in groups):
+        groups.add("model")
     return groups
 
 
@@ -88,7 +95,19 @@ def _clip(config: DescribeConfig, dataset: DataConfig) -> ShownClip:
     )
 
 
+def _show_model(call: Call) -> None:
+    config: DescribeConfig = call.config
+    complexity = measure_complexity(
+        build_untrained(config.model),
+        num_frames=config.cost.num_frames,
+        batch_size=config.cost.batch_size,
+    )
+    write_json(call.run_dir / "complexity.json", asdict(complexity))
+    console.print(complexity_table(complexity, call.choices["model"]))
+
+
 # Each description with the groups of which one must have been chosen for it.
 DESCRIPTIONS: list[tuple[set[str], Callable[[Call], None]]] = [
+    ({"model"}, _show_model),
     ({"data/augmentation", "data"}, _show_augmentation),
 ]

@@ -167,9 +167,18 @@ class AuditConfig(_Section):
     paths: PathsConfig
 
 
+class CostConfig(_Section):
+    """The clip and the training step that a model's cost is of."""
+
+    num_frames: PositiveInt
+    batch_size: PositiveInt
+
+
 class DescribeConfig(FacesConfig):
     """`unmask describe`."""
 
+    model: Target
+    cost: CostConfig
     seed: int = Field(ge=0, lt=2**32)
     num_draws: PositiveInt
     num_frames: PositiveInt

@@ -14,7 +14,7 @@ class ChannelsLast(Callback):
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:  # noqa: ARG002 - Lightning's signature
         """Change the layout before anything runs."""
-        _backbone(pl_module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        _backbone(pl_module).to(memory_format=torch.channels_last)
 
 
 class CompileBackbone(Callback):
