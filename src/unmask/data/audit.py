@@ -144,8 +144,8 @@ def refuse_leaks(things: Sequence[SharedThing]) -> None:
     more = f"\n  and {len(things) - len(shown)} more" if len(things) > len(shown) else ""
     raise DataError(
         f"Splits share {said}, so that a test would measure memory:{lines}{more}\nSplit by group "
-        "with data/split=identity, or set allow_leak=true to go on with every number marked; "
-        "`unmask audit` lists them all."
+        "with data/split=identity (FaceForensics++ also has data/split=official_clean), or set "
+        "allow_leak=true to go on with every number marked; `unmask audit` lists them all."
     )
 
 
