@@ -101,22 +101,21 @@ def prepare_video(work: Work, video: Video) -> Part:
         Its rows; whatever is wrong with the video is a row, too, and not raised.
     """
     remove_files(work.store_dir, video)
+    crops: list[FaceCrop] = []
     try:
         crops = _crops(work, video)
+        masks = _masks(work, video, crops)
     except VideoError as error:
         if error.reason in STAGES:
             _write_preview(work, video)
-        return failed(video, STAGES.get(error.reason, "decode"), error.reason, str(error))
+        stage = "mask" if crops else STAGES.get(error.reason, "decode")
+        return failed(video, stage, error.reason, str(error))
     # The boundary of a worker: whatever one file does to a library must not stop the others.
     except MemoryError as error:
         return failed(video, "worker", "out_of_memory", f"It needs too much memory. {error}")
     except Exception as error:
         logger.exception("%s cannot be prepared.", video.path)
         return failed(video, "worker", "internal_error", f"{type(error).__name__}: {error}")
-    try:
-        masks = _masks(work, video, crops)
-    except VideoError as error:
-        return failed(video, "mask", error.reason, str(error))
     return Part(_write(work, video, crops, masks), None)
 
 
