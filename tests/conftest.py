@@ -1,5 +1,6 @@
 """Fixtures that several folders of tests share."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,3 +75,51 @@ def _face_row(video_id: str, frame: int, crop_path: str) -> dict[str, object]:
         "video_id": video_id, "frame_index": frame, "pts_seconds": float(frame),
         "crop_path": crop_path,
     }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def plant_photos() -> Callable[[Path], dict[str, int]]:
+    """Return a function that makes an OpenForensics tree with pictures.
+
+    Each of 6 photographs of each part shows two real faces, green, and a fake one, red, of any size
+    and partly beyond the border. It returns the label of every ``video_id``.
+    """
+    return _plant_photos
+
+
+def _plant_photos(root: Path) -> dict[str, int]:
+    labels, random = {}, np.random.default_rng(0)
+    for part in ("Train", "Val", "Test-Dev"):
+        images, annotations = [], []
+        for number in range(6):
+            name, photo = f"{part.lower()}{number}", random.integers(0, 60, (96, 192, 3), np.uint8)
+            images.append(
+                {"id": number, "file_name": f"Images/{part}/{name}.png", "width": 192, "height": 96}
+            )
+            for column in range(3):
+                x, y, side = 64 * column, int(random.integers(-8, 40)), int(random.integers(24, 60))
+                label = int(column == number % 3)
+                _paint_face(photo, x, y, side, label, random)
+                annotation = {"id": len(annotations), "image_id": number, "category_id": label,
+                              "bbox": [x, y, side, side], "iscrowd": 0}  # fmt: skip
+                annotations.append(annotation)
+                labels[f"openforensics/{part}/{name}/{annotation['id']}"] = label
+            (root / part).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(root / part / f"{name}.png"), photo[:, :, ::-1])
+        categories = [{"id": 0, "name": "Real"}, {"id": 1, "name": "Fake"}]
+        content = {"categories": categories, "images": images, "annotations": annotations}
+        (root / f"{part}_poly.json").write_text(json.dumps(content))
+    return labels
+
+
+def _paint_face(
+    photo: np.ndarray, x: int, y: int, side: int, label: int, random: np.random.Generator
+) -> None:
+    """Paint a pattern of its own, so that no two faces look alike."""
+    pattern = cv2.resize(
+        random.uniform(0, 100, (8, 8)), (side, side), interpolation=cv2.INTER_NEAREST
+    )
+    visible = photo[max(y, 0) : y + side, x : x + side]
+    shown = pattern[max(-y, 0) :][: len(visible), : visible.shape[1]]
+    visible[:] = 0
+    visible[..., 1 - label] = 150 + shown

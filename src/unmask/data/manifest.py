@@ -44,15 +44,15 @@ VIDEOS: Final = pa.schema(
     ]
 )
 
-# Optional, beside videos.parquet: of rows about one annotated face of an image with several.
+# Optional, beside videos.parquet: of rows about one annotated face of an image with several. Here
+# an annotation is passed on as it is; prepare says what is wrong with it.
 BOXES: Final = pa.schema(
     [
         pa.field("video_id", pa.string(), nullable=False),
-        # in pixels of the image as stored, which carries no EXIF turn
-        *(
-            pa.field(f"box_{side}", pa.float64(), nullable=False)
-            for side in ("x1", "y1", "x2", "y2")
-        ),
+        # in pixels of the upright image; null where the annotation holds no number
+        *(pa.field(f"box_{side}", pa.float64()) for side in ("x1", "y1", "x2", "y2")),
+        # of the image that was annotated, in pixels; 0 where the data set does not say
+        *(pa.field(f"image_{side}", pa.int32(), nullable=False) for side in ("width", "height")),
     ]
 )
 
@@ -75,18 +75,15 @@ FACES: Final = pa.schema(
         # index in presentation order
         pa.field("frame_index", pa.int32(), nullable=False),
         pa.field("pts_seconds", pa.float64(), nullable=False),
-        # the detector's box, in source pixels after rotation
+        # the detector's or the annotated box, in source pixels after rotation
         *(
             pa.field(f"box_{side}", pa.float64(), nullable=False)
             for side in ("x1", "y1", "x2", "y2")
         ),
-        *(
-            pa.field(f"{point}_{axis}", pa.float64(), nullable=False)
-            for point in LANDMARKS
-            for axis in ("x", "y")
-        ),
-        pa.field("detector_prob", pa.float64(), nullable=False),
-        pa.field("verifier_prob", pa.float64(), nullable=False),
+        # null where the box was annotated, like the probabilities: no detector looked
+        *(pa.field(f"{point}_{axis}", pa.float64()) for point in LANDMARKS for axis in ("x", "y")),
+        pa.field("detector_prob", pa.float64()),
+        pa.field("verifier_prob", pa.float64()),
         # the square that was cut, in source pixels
         *(
             pa.field(f"crop_{side}", pa.int32(), nullable=False)
@@ -101,7 +98,7 @@ FAILURES: Final = pa.schema(
     [
         pa.field("video_id", pa.string(), nullable=False),
         pa.field("path", pa.string(), nullable=False),
-        # "decode", "detect", "mask" or "worker"
+        # "decode", "detect", "box", "mask" or "worker"
         pa.field("stage", pa.string(), nullable=False),
         # a short code, e.g. "empty_file", "no_video_stream", "truncated", "no_face", "timeout"
         pa.field("reason", pa.string(), nullable=False),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Final
+from typing import ClassVar, Final
 
 import cv2
 import numpy as np
@@ -34,6 +34,8 @@ class AlignedCropper:
         crop_size: Side of the crop in pixels.
         scale: Side of what is cut over that of the template, which ends at chin and forehead.
     """
+
+    needs_landmarks: ClassVar[bool] = True
 
     crop_size: int = 224
     scale: float = 1.3

@@ -1,7 +1,7 @@
 """Cut a square around a face out of the full frame."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import cv2
 import numpy as np
@@ -13,6 +13,9 @@ from unmask.faces.face import Face
 
 class Cropper(Protocol):
     """What cuts a face out of a frame."""
+
+    # Whether the box alone is not enough to cut by.
+    needs_landmarks: ClassVar[bool]
 
     @property
     def crop_size(self) -> int:
@@ -48,6 +51,8 @@ class SquareCropper:
         crop_size: Side of the crop in pixels.
         margin: Side of the square over the longer side of the visible part of the box.
     """
+
+    needs_landmarks: ClassVar[bool] = False
 
     crop_size: int = 224
     margin: float = 1.3

@@ -35,7 +35,7 @@ class FaceCrop:
         frame_index: Index of the frame in presentation order.
         pts_seconds: When the frame is shown.
         face: Box and landmarks in pixels of the upright frame, and the detector's probability.
-        verifier_prob: Probability of a face in its place in the crop.
+        verifier_prob: Probability of a face in its place in the crop; NaN where nothing looked.
         crop_box: The square that was cut, xyxy, in pixels of the upright frame.
         image: RGB, ``(crop_size, crop_size, 3)``, uint8.
         frame_size: Width and height of the upright frame in pixels.

@@ -1,4 +1,4 @@
-"""What a detector finds in a frame."""
+"""What a detector finds in a frame, or a data set says of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ class Face:
     Args:
         box: xyxy, ``(4,)``, in pixels of the frame; it may reach a little beyond the frame.
         landmarks: Left eye, right eye, nose, left and right corner of the mouth as they lie in the
-            picture, ``(5, 2)``, x and y in pixels of the frame.
-        prob: The detector's probability that this is a face, in [0, 1].
+            picture, ``(5, 2)``, x and y in pixels of the frame; NaN where the box was annotated.
+        prob: The detector's probability that this is a face, in [0, 1]; NaN where the box was
+            annotated.
     """
 
     box: NDArray[np.float64]

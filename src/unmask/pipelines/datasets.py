@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_json
 from unmask.data.manifest import read_table
 from unmask.data.sources.source import Source
 from unmask.data.splits import SplitRule
 from unmask.data.store import FaceStore
+from unmask.faces.annotated import AnnotatedBox
 from unmask.faces.extract import FaceExtractor
 from unmask.faces.face_video import FaceVideo
 from unmask.pipelines.index import IndexSummary, index
@@ -36,6 +36,11 @@ class DataSet:
     split: SplitRule
     make: Callable[[Path], object] | None
     settings: dict[str, Any]
+
+    @property
+    def annotates_faces(self) -> bool:
+        """Whether it says where the face of each row is, so that none are looked for."""
+        return getattr(self.source, "annotates_faces", False)
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,10 @@ def index_folder(dataset: DataSet, data_dir: Path) -> Path:
 
 def store_folder(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Path:
     """Return where a data set's face crops lie: a folder per settings, so that none mix."""
-    key = sha256_of_json({"data": dataset.settings, "prepare": preparation.settings})[:8]
-    return data_dir / "faces" / f"{dataset.name}-{key}"
+    settings: dict[str, Any] = {"data": dataset.settings, "prepare": preparation.settings}
+    if dataset.annotates_faces:
+        settings["faces"] = "annotated"
+    return data_dir / "faces" / f"{dataset.name}-{sha256_of_json(settings)[:8]}"
 
 
 def index_dataset(dataset: DataSet, data_dir: Path) -> IndexSummary:
@@ -100,17 +107,9 @@ def prepare_dataset(
         preparation: How faces are cut.
         data_dir: Where stores go.
         shard: Do this slice of the videos only.
-
-    Raises:
-        DataError: If the data set labels annotated faces, which are not cut by their boxes yet.
     """
     index_dataset(dataset, data_dir)
     folder = index_folder(dataset, data_dir)
-    if (folder / "boxes.parquet").is_file():
-        raise DataError(
-            f"'{dataset.name}' labels each annotated face, and faces are not cut by annotated "
-            "boxes yet: a detector could give one face the label of another. It was indexed only."
-        )
     return prepare(
         read_table(folder / "videos.parquet", "videos"),
         root=dataset.root,
@@ -119,6 +118,7 @@ def prepare_dataset(
         image_format=preparation.image_format,
         face_video=preparation.face_video,
         masks=_masks(folder / "masks.parquet"),
+        boxes=_boxes(folder / "boxes.parquet"),
         shard=shard,
         num_workers=preparation.num_workers,
         time_limit_seconds=preparation.time_limit_seconds,
@@ -134,6 +134,19 @@ def _masks(path: Path) -> dict[str, str] | None:
         return None
     table = read_table(path, "masks")
     return dict(zip(table["video_id"], table["path"], strict=True))
+
+
+def _boxes(path: Path) -> dict[str, AnnotatedBox] | None:
+    """Return the annotated box of a face by ``video_id``, where the data set has any."""
+    if not path.is_file():
+        return None
+    table = read_table(path, "boxes")
+    corners = table[["box_x1", "box_y1", "box_x2", "box_y2"]].itertuples(index=False, name=None)
+    sizes = table[["image_width", "image_height"]].itertuples(index=False, name=None)
+    return {
+        video_id: AnnotatedBox(box, size if all(size) else None)
+        for video_id, box, size in zip(table["video_id"], corners, sizes, strict=True)
+    }
 
 
 def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> FaceStore:

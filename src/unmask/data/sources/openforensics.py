@@ -6,8 +6,9 @@ Segmentation In-The-Wild", ICCV 2021.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 import pandas as pd
 
@@ -40,6 +41,9 @@ EXAMPLE: Final = '{"categories": [{"id": 0, "name": "Real"}], "images": [], "ann
 class OpenForensics:
     """One row for each annotated face, with its own label, box and the image as its group.
 
+    A face whose box is absurd is a row, too: prepare says what is wrong with it, and a face of the
+    test split that cannot be cut is counted as unscored instead of missing from every count.
+
     The word of a category is believed and never its number, which starts at 0. Ids are only unique
     within a part, so the part is in every ``video_id``. An image is found by its path in the list
     or else by its name, because ``Images/<part>/`` of the lists often does not exist on disk.
@@ -52,6 +56,8 @@ class OpenForensics:
     Raises:
         ValueError: If an argument is not one of the above.
     """
+
+    annotates_faces: ClassVar[bool] = True
 
     name: str = "openforensics"
     test: TestPart = "Test-Dev"
@@ -79,7 +85,7 @@ class OpenForensics:
         check_layout(root, "OpenForensics", wanted, is_there=bool(lists))
         images = _ImagesOnDisk(root)
         rows: list[Video] = []
-        boxes: list[tuple[str, *tuple[float, ...]]] = []
+        boxes: list[tuple[Any, ...]] = []
         notes: list[str] = []
         ignored: list[str] = []
         read = [_PartList(part, path) for part, path in lists.items()]
@@ -88,7 +94,7 @@ class OpenForensics:
             notes += part_list.notes(images)
             for face in part_list.faces(images, ignored):
                 rows.append(self._row(part, face))
-                boxes.append((rows[-1].video_id, *face.box))
+                boxes.append((rows[-1].video_id, *face.box, *face.image_size))
         if not rows:
             raise DataError(
                 f"No image of {', '.join(p.name for p in lists.values())} is at {root}."
@@ -119,13 +125,31 @@ class OpenForensics:
 
 @dataclass(frozen=True)
 class _Face:
-    """An annotated face; the box is xyxy in pixels."""
+    """An annotated face.
+
+    Args:
+        annotation: Its id within the part.
+        image: The name of its image, without suffix.
+        path: The image below the root.
+        label: 0 real, 1 fake.
+        box: xyxy in pixels; NaN where the annotation holds no number.
+        image_size: Width and height of the image as annotated, in pixels; 0 where not given.
+    """
 
     annotation: str
     image: str
     path: str
     label: int
-    box: tuple[float, ...]
+    box: tuple[float, float, float, float]
+    image_size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Image:
+    """A listed image and its width and height in pixels, 0 where not given."""
+
+    name: str
+    size: tuple[int, int]
 
 
 class _ImagesOnDisk:
@@ -159,13 +183,13 @@ class _PartList:
         content = read_json(path)
         try:
             self.labels = _labels(content["categories"], path)
-            self.images = {image["id"]: str(image["file_name"]) for image in content["images"]}
+            self.images = {image["id"]: _image(image) for image in content["images"]}
             self.annotations: list[Mapping[str, Any]] = content["annotations"]
         except (KeyError, TypeError) as error:
             raise DataError(f"{path} must look like {EXAMPLE}, but lacks {error}.") from error
 
     def notes(self, images: _ImagesOnDisk) -> list[str]:
-        found = sum(bool(images.find(name, self.part)) for name in self.images.values())
+        found = sum(bool(images.find(image.name, self.part)) for image in self.images.values())
         self.num_absent = len(self.images) - found
         absent = absent_notes(self.num_absent, len(self.images), "listed images")
         notes = [f"{self.part}: {line}" for line in absent]
@@ -179,22 +203,27 @@ class _PartList:
     def faces(self, images: _ImagesOnDisk, ignored: list[str]) -> Iterator[_Face]:
         for entry in self.annotations:
             where = f"{self.part} annotation {entry.get('id')}"
-            name = self.images.get(entry.get("image_id"), "")
-            path = images.find(name, self.part) if name else ""
+            image = self.images.get(entry.get("image_id"))
+            path = images.find(image.name, self.part) if image else ""
             label = self.labels.get(entry.get("category_id"))
-            box = _to_xyxy(entry.get("bbox"))
             reason = (
-                "it belongs to no listed image" if not name
+                "it belongs to no listed image" if not image
                 else "its image is not on disk" if not path
                 else f"category {entry.get('category_id')!r} is not listed" if label is None
-                else "its box spans nothing" if box is None
                 else "it is a crowd" if entry.get("iscrowd")
                 else ""
             )  # fmt: skip
-            if reason or label is None or box is None:
+            if reason or label is None or image is None:
                 ignored.append(f"{where}: {reason}")
                 continue
-            yield _Face(str(entry["id"]), PurePosixPath(name).stem, path, label, box)
+            stem, box = PurePosixPath(image.name).stem, _to_xyxy(entry.get("bbox"))
+            yield _Face(str(entry["id"]), stem, path, label, box, image.size)
+
+
+def _image(entry: Mapping[str, Any]) -> _Image:
+    sides = [entry.get(side) for side in ("width", "height")]
+    width, height = (side if isinstance(side, int) and 0 < side < 2**31 else 0 for side in sides)
+    return _Image(str(entry["file_name"]), (width, height))
 
 
 def _labels(categories: list[Mapping[str, Any]], path: Path) -> dict[Any, int]:
@@ -204,8 +233,8 @@ def _labels(categories: list[Mapping[str, Any]], path: Path) -> dict[Any, int]:
     }
 
 
-def _to_xyxy(box: object) -> tuple[float, ...] | None:
-    """Turn ``[x, y, width, height]`` into two corners, or return None where it spans nothing."""
+def _to_xyxy(box: object) -> tuple[float, float, float, float]:
+    """Turn ``[x, y, width, height]`` into two corners; NaN where these are not four numbers."""
     match box:
         case [
             int() | float() as x,
@@ -213,8 +242,12 @@ def _to_xyxy(box: object) -> tuple[float, ...] | None:
             int() | float() as w,
             int() | float() as h,
         ]:
-            return (float(x), float(y), float(x + w), float(y + h)) if w > 0 and h > 0 else None
-    return None
+            try:
+                corners = (float(x), float(y), float(x + w), float(y + h))
+            except OverflowError:  # JSON may hold an integer of any length
+                return nan, nan, nan, nan
+            return corners if all(map(isfinite, corners)) else (nan, nan, nan, nan)
+    return nan, nan, nan, nan
 
 
 def find_lists(root: Path) -> dict[str, Path]:

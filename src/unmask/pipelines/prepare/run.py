@@ -11,8 +11,10 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from unmask.core.errors import DataError
+from unmask.core.errors import ConfigError, DataError
 from unmask.core.files import write_text
+from unmask.faces.annotated import AnnotatedBox
+from unmask.faces.crop import Cropper
 from unmask.faces.extract import FaceExtractor
 from unmask.faces.face_video import FaceVideo
 from unmask.pipelines.prepare.locks import hold, only_writer
@@ -50,6 +52,7 @@ def prepare(
     image_format: ImageFormat = "jpeg",
     face_video: FaceVideo | None = None,
     masks: Mapping[str, str] | None = None,
+    boxes: Mapping[str, AnnotatedBox] | None = None,
     shard: Shard | None = None,
     num_workers: int | None = None,
     time_limit_seconds: float = 300,
@@ -69,6 +72,8 @@ def prepare(
         face_video: Also writes a video of each input's main face; None does not.
         masks: The mask of a video by ``video_id``, a path below ``root``; they are cut like the
             crops. Videos without one have no masks.
+        boxes: Where the face of an image is, by ``video_id``; it is cut out as it is, and no
+            detector looks. In images without one, and in videos, faces are looked for.
         shard: Do this slice of the videos only; others may run at the same time, on other hosts
             that see the same store, too. The one that ends last makes the tables.
         num_workers: Worker processes; None for one per core. On a machine with a GPU they share
@@ -85,13 +90,18 @@ def prepare(
 
     Raises:
         ValueError: If an argument is out of range.
+        ConfigError: If there are boxes and the extractor's cropper needs landmarks.
         DataError: If the root is missing, the store was made with other settings, is in use or
-            cannot be written, or a video's id cannot name a folder.
+            cannot be written, a video's id cannot name a folder, or a mask or box belongs to none.
     """
+    masks, boxes = masks or {}, boxes or {}
     _check_arguments(image_format, num_workers, time_limit_seconds, memory_limit_gb)
-    rows = _checked_rows(videos, masks or {})
+    if boxes:
+        _check_cropper(extractor.cropper)
+    rows = _checked_rows(videos, masks, boxes)
     work = Work(root, store_dir, extractor, image_format, face_video)
-    record = _record(work, settings, fingerprint(videos, masks or {}))
+    made_of = fingerprint(videos, masks, boxes)
+    record = _record(work, settings, made_of, are_annotated=bool(boxes))
     with only_writer(store_dir, shard) as worker_lock:
         summary = finished(store_dir, record)
         if summary is not None and not (retry_failures and summary.num_failures):
@@ -131,11 +141,16 @@ def _check_arguments(
         )
 
 
-def _record(work: Work, settings: Mapping[str, Any] | None, videos: str) -> dict[str, Any]:
+def _record(
+    work: Work, settings: Mapping[str, Any] | None, videos: str, *, are_annotated: bool
+) -> dict[str, Any]:
     """Say what decides a store's content, ``videos`` being their fingerprint."""
     if settings is None:
         settings = {"extractor": work.extractor}
         settings |= {} if work.face_video is None else {"face_video": work.face_video}
+    if are_annotated:
+        # Crops of annotated and of detected faces never share a store.
+        settings = {**settings, "faces": "annotated"}
     record = {"settings": plain(settings), "image_format": work.image_format, "videos": videos}
     # As JSON has it, so that a comparison with a file does not depend on tuples or number types.
     content: dict[str, Any] = json.loads(json.dumps(record, default=str))
@@ -155,22 +170,38 @@ def _check_root(root: Path) -> None:
         raise DataError(f"There is no folder {root}; set data.root to where the data set lies.")
 
 
-def _checked_rows(videos: pd.DataFrame, masks: Mapping[str, str]) -> list[Video]:
+def _check_cropper(cropper: Cropper) -> None:
+    if cropper.needs_landmarks:
+        raise ConfigError(
+            f"{type(cropper).__name__} needs the eyes, nose and mouth of a face, but this data set "
+            "gives only a box for each. Choose prepare/cropper=square."
+        )
+
+
+def _checked_rows(
+    videos: pd.DataFrame, masks: Mapping[str, str], boxes: Mapping[str, AnnotatedBox]
+) -> list[Video]:
     """Return what to do in the order of ids, which is the same in every shard."""
     if not len(videos):
         raise DataError("There are no videos to prepare; `unmask index` found none.")
-    unknown = sorted(set(masks) - set(videos["video_id"]))
-    if unknown:
-        raise DataError(
-            f"{len(unknown)} masks belong to no video, the first to {unknown[0]!r}. Keys must be "
-            "values of video_id."
-        )
+    for name, keys in (("masks", set(masks)), ("boxes", set(boxes))):
+        unknown = sorted(keys - set(videos["video_id"]))
+        if unknown:
+            raise DataError(
+                f"{len(unknown)} {name} belong to no video, the first to {unknown[0]!r}. Keys must "
+                "be values of video_id."
+            )
     columns = (videos[name] for name in ("video_id", "path", "kind"))
     rows = [
-        Video(video_id, path, kind, masks.get(video_id, ""))
+        Video(video_id, path, kind, masks.get(video_id, ""), boxes.get(video_id))
         for video_id, path, kind in zip(*columns, strict=True)
     ]
     for row in rows:
+        if row.box is not None and row.kind != "image":
+            raise DataError(
+                f"{row.video_id!r} has an annotated box, but is of the kind {row.kind!r}. Only "
+                "images can be cut by one box."
+            )
         parts = PurePosixPath(row.video_id).parts
         if not parts or parts[0] == "/" or ".." in parts:
             raise DataError(

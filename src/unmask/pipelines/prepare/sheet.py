@@ -19,6 +19,7 @@ from unmask.pipelines.prepare.video import preview_path
 THUMBNAIL_PX: Final = 112
 CROPS_PER_METHOD: Final = 8
 LEAST_LIKELY: Final = 12
+SMALLEST: Final = 12
 FAILURES_PER_REASON: Final = 8
 NUM_BINS: Final = 20
 
@@ -64,6 +65,8 @@ def render_sheet(
     """
     faces = faces.sort_values(["video_id", "track_id", "frame_index"], ignore_index=True)
     failures = failures.sort_values("video_id", ignore_index=True)
+    is_detected = faces["detector_prob"].notna()
+    detected, annotated = faces[is_detected], faces[~is_detected]
     named = faces.merge(videos[["video_id", "dataset", "method", "label"]], on="video_id")
     groups = method_counts(videos, faces, failures)
     context = {
@@ -72,15 +75,17 @@ def render_sheet(
         "num_faces": len(faces),
         "num_failures": len(failures),
         "groups": groups,
+        "num_annotated": len(annotated),
         "histograms": [
-            histogram("Detector, in the frame", faces["detector_prob"]),
-            histogram("Verifier, in the crop", faces["verifier_prob"]),
+            histogram("Detector, in the frame", detected["detector_prob"]),
+            histogram("Verifier, in the crop", detected["verifier_prob"]),
         ],
         "reasons": _failures_by_reason(store_dir, failures),
         "samples": [
             (group, _samples(store_dir, named, group)) for group in groups if group["num_faces"]
         ],
-        "least_likely": _least_likely(store_dir, faces),
+        "least_likely": _least_likely(store_dir, detected),
+        "smallest": _smallest(store_dir, annotated),
     }
     templates = Environment(
         loader=ChoiceLoader(
@@ -179,6 +184,14 @@ def _least_likely(store_dir: Path, faces: pd.DataFrame) -> list[Thumbnail]:
     return [_crop(store_dir, row) for _, row in by_prob.head(LEAST_LIKELY).iterrows()]
 
 
+def _smallest(store_dir: Path, faces: pd.DataFrame) -> list[Thumbnail]:
+    """Show the faces with the smallest annotated boxes, by their longer side."""
+    sides = [faces[f"box_{axis}2"] - faces[f"box_{axis}1"] for axis in "xy"]
+    longer = pd.concat(sides, axis=1).max(axis=1)
+    by_side = faces.assign(side=longer).sort_values("side", kind="stable")
+    return [_crop(store_dir, row) for _, row in by_side.head(SMALLEST).iterrows()]
+
+
 def _failures_by_reason(
     store_dir: Path, failures: pd.DataFrame
 ) -> list[tuple[str, int, Sequence[Thumbnail]]]:
@@ -208,11 +221,12 @@ def _without_folder(failure: pd.Series) -> str:
 
 
 def _crop(store_dir: Path, face: pd.Series) -> Thumbnail:
-    return Thumbnail(
-        _data_uri(store_dir / face["crop_path"]),
-        str(face["video_id"]),
-        f"frame {face['frame_index']}, p = {face['detector_prob']:.3f}",
-    )
+    if np.isnan(face["detector_prob"]):
+        width, height = (face[f"box_{axis}2"] - face[f"box_{axis}1"] for axis in "xy")
+        detail = f"annotated, {width:.0f}x{height:.0f} px"
+    else:
+        detail = f"frame {face['frame_index']}, p = {face['detector_prob']:.3f}"
+    return Thumbnail(_data_uri(store_dir / face["crop_path"]), str(face["video_id"]), detail)
 
 
 def _data_uri(path: Path) -> str | None:

@@ -4,7 +4,7 @@ import fcntl
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, astuple, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_json, write_json, write_text
 from unmask.data.manifest import FACES, FAILURES, write_table
+from unmask.faces.annotated import AnnotatedBox
 from unmask.pipelines.prepare.locks import locked
 from unmask.pipelines.prepare.sheet import render_sheet
 from unmask.pipelines.prepare.summary import PrepareSummary
@@ -31,9 +32,14 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - settings hold anything
     return value
 
 
-def fingerprint(videos: pd.DataFrame, masks: Mapping[str, str]) -> str:
+def fingerprint(
+    videos: pd.DataFrame, masks: Mapping[str, str], boxes: Mapping[str, AnnotatedBox]
+) -> str:
     """Return a hash of what was asked for, whatever the order of rows and columns."""
     ordered = videos.sort_values("video_id")[sorted(videos.columns)].to_json(orient="values")
+    if boxes:
+        corners = {video_id: astuple(box) for video_id, box in boxes.items()}
+        return sha256_of_json([ordered, dict(masks), corners])
     return sha256_of_json([ordered, dict(masks)] if masks else ordered)
 
 

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from unmask.core.errors import VideoError
 from unmask.core.files import sha256_of_json, write_bytes
+from unmask.faces.annotated import BOX_REASONS, AnnotatedBox, cut_annotated
 from unmask.faces.extract import FaceCrop, FaceExtractor
 from unmask.faces.face_video import FaceVideo
 from unmask.faces.mask import cut_masks
@@ -20,8 +21,13 @@ logger = logging.getLogger(__name__)
 
 ImageFormat: TypeAlias = Literal["jpeg", "png"]
 SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
-NO_FACE_REASONS = ("no_face", "no_verified_face")
-# Longer side of the picture of a video in which no face was found.
+# Where a video stopped that could be decoded; the others stopped there.
+STAGES: Final = {
+    "no_face": "detect",
+    "no_verified_face": "detect",
+    **dict.fromkeys(BOX_REASONS, "box"),
+}
+# Longer side of the picture of a video without crops.
 PREVIEW_PX = 320
 
 
@@ -34,19 +40,23 @@ class Video:
         path: POSIX path below the data set's root.
         kind: ``"video"`` or ``"image"``.
         mask_path: Path of its mask below the same root; "" where it has none.
+        box: Where its face is, if the data set says so; None to look for faces.
     """
 
     video_id: str
     path: str
     kind: str
     mask_path: str = ""
+    box: AnnotatedBox | None = None
 
     @property
     def part_name(self) -> str:
         """A short file name for an id of any length, which also changes with the file's path."""
-        values = [self.video_id, self.path, self.kind]
+        values: list[Any] = [self.video_id, self.path, self.kind]
         if self.mask_path:
             values.append(self.mask_path)
+        if self.box is not None:
+            values.append(astuple(self.box))
         return f"{sha256_of_json(values)[:32]}.json"
 
 
@@ -91,23 +101,21 @@ def prepare_video(work: Work, video: Video) -> Part:
         Its rows; whatever is wrong with the video is a row, too, and not raised.
     """
     remove_files(work.store_dir, video)
+    crops: list[FaceCrop] = []
     try:
-        crops = work.extractor.extract(work.root / video.path, video.kind)
+        crops = _crops(work, video)
+        masks = _masks(work, video, crops)
     except VideoError as error:
-        is_faceless = error.reason in NO_FACE_REASONS
-        if is_faceless:
+        if error.reason in STAGES:
             _write_preview(work, video)
-        return failed(video, "detect" if is_faceless else "decode", error.reason, str(error))
+        stage = "mask" if crops else STAGES.get(error.reason, "decode")
+        return failed(video, stage, error.reason, str(error))
     # The boundary of a worker: whatever one file does to a library must not stop the others.
     except MemoryError as error:
         return failed(video, "worker", "out_of_memory", f"It needs too much memory. {error}")
     except Exception as error:
         logger.exception("%s cannot be prepared.", video.path)
         return failed(video, "worker", "internal_error", f"{type(error).__name__}: {error}")
-    try:
-        masks = _masks(work, video, crops)
-    except VideoError as error:
-        return failed(video, "mask", error.reason, str(error))
     return Part(_write(work, video, crops, masks), None)
 
 
@@ -130,12 +138,20 @@ def remove_files(store_dir: Path, video: Video) -> None:
 
 
 def preview_path(store_dir: Path, video_id: str) -> Path:
-    """Return where the middle frame of a video without faces lies."""
+    """Return where the middle frame of a video without crops lies."""
     return store_dir / "failures" / f"{video_id}.jpg"
 
 
 def _face_video_path(store_dir: Path, video: Video) -> Path:
     return store_dir / "face_videos" / f"{video.video_id}.mp4"
+
+
+def _crops(work: Work, video: Video) -> list[FaceCrop]:
+    path, extractor = work.root / video.path, work.extractor
+    if video.box is None:
+        return extractor.extract(path, video.kind)
+    reader = extractor.reader_of(video.kind)
+    return [cut_annotated(path, video.box, reader=reader, cropper=extractor.cropper)]
 
 
 def _masks(work: Work, video: Video, crops: Sequence[FaceCrop]) -> list[NDArray[np.uint8]]:
@@ -187,7 +203,7 @@ def encoded(image: NDArray[np.uint8], suffix: str) -> bytes:
 
 
 def _write_preview(work: Work, video: Video) -> None:
-    """Keep the middle frame of a video without faces, for the contact sheet."""
+    """Keep the middle frame of a video without crops, for the contact sheet."""
     try:
         frame = work.extractor.middle_frame(work.root / video.path, video.kind)
     except VideoError:

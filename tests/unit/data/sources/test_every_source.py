@@ -39,6 +39,14 @@ def test_a_fake_is_in_the_group_of_its_original(plant_tree: Planter, tree_name: 
     assert (originals["label"] == 0).all()
 
 
+def test_a_source_says_beforehand_whether_it_annotates_faces(
+    plant_tree: Planter, tree_name: str
+) -> None:
+    root = plant_tree(tree_name)
+    has_boxes = index(root).boxes is not None
+    assert getattr(source_of(root), "annotates_faces", False) == has_boxes
+
+
 def test_hidden_and_partial_files_are_ignored_and_reported(
     plant_tree: Planter, tree_name: str
 ) -> None:

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from unmask.core.errors import DataError
@@ -31,12 +32,12 @@ def test_boxes_are_two_corners_in_pixels(plant_tree: Planter) -> None:
     boxes = OpenForensics().index(plant_tree("openforensics")).boxes
     assert boxes is not None
     row = boxes.set_index("video_id").loc["openforensics/Train/train0/1"]
-    assert row.tolist() == [30.0, 2.0, 40.5, 22.0]
+    assert row.tolist() == [30.0, 2.0, 40.5, 22.0, 64, 48]
 
 
 def test_ids_that_repeat_from_part_to_part_are_different_faces(plant_tree: Planter) -> None:
     videos = OpenForensics().index(plant_tree("openforensics")).videos
-    assert videos["split"].value_counts().to_dict() == {"train": 3, "val": 3, "test": 3}
+    assert videos["split"].value_counts().to_dict() == {"train": 4, "val": 4, "test": 4}
 
 
 def test_images_without_the_folder_of_the_list_are_found(plant_tree: Planter) -> None:
@@ -44,9 +45,33 @@ def test_images_without_the_folder_of_the_list_are_found(plant_tree: Planter) ->
     assert videos["path"].str.fullmatch(r"(Train|Val|Test-Dev)/[a-z-]+\d\.jpg").all()
 
 
-def test_a_box_that_spans_nothing_is_ignored(plant_tree: Planter) -> None:
-    ignored = OpenForensics().index(plant_tree("openforensics")).ignored
-    assert "Train annotation 2: its box spans nothing" in ignored
+@pytest.mark.parametrize(
+    ("bbox", "expected"),
+    [
+        ("[5, 5, 0, 20]", [5, 5, 5, 25]),
+        ("[5, 5, -9, 20]", [5, 5, -4, 25]),
+        ("[-7, 2, 9, 9]", [-7, 2, 2, 11]),
+        *(
+            (absurd, [None] * 4)
+            for absurd in ("[NaN, 0, 9, 9]", "[0, 0, Infinity, 9]", "[1, 2, 3]", "null", '"0"',
+                           '["0", 0, 9, 9]', f"[1{'0' * 400}, 0, 9, 9]")
+        ),
+    ],
+)  # fmt: skip
+def test_an_absurd_box_is_passed_on_so_that_prepare_says_what_is_wrong(
+    plant: Plant, tmp_path: Path, bbox: str, expected: list[float | None]
+) -> None:
+    content = {
+        "categories": [{"id": 0, "name": "Real"}],
+        "images": [{"id": 9, "file_name": "a.jpg", "width": "wide", "height": -3}],
+        "annotations": [{"id": 5, "image_id": 9, "category_id": 0, "bbox": "BBOX"}],
+    }
+    text = json.dumps(content).replace('"BBOX"', bbox)
+    root = plant(["a.jpg"], Train_poly__json=text)
+    index(OpenForensics(), root=root, split=OfficialSplit(), index_dir=tmp_path / "index")
+    (row,) = pq.read_table(tmp_path / "index" / "boxes.parquet").to_pylist()
+    assert [row[f"box_{corner}"] for corner in ("x1", "y1", "x2", "y2")] == expected
+    assert (row["image_width"], row["image_height"]) == (0, 0)
 
 
 def test_absent_images_are_counted_and_their_faces_ignored(plant_tree: Planter) -> None:

@@ -19,7 +19,15 @@ from unmask.core.errors import DataError
 from unmask.data.manifest import read_table
 from unmask.faces.extract import FaceExtractor
 from unmask.faces.face_video import FaceVideo
-from unmask.pipelines.prepare import PrepareSummary, Shard, Video, prepare, summary_table
+from unmask.pipelines.prepare import (
+    PrepareSummary,
+    Shard,
+    Video,
+    Work,
+    prepare,
+    prepare_video,
+    summary_table,
+)
 from unmask.video.reader import PyAVReader
 from unmask.video.sampling import UniformSampling
 from unmask.video.writer import write_video
@@ -357,6 +365,23 @@ def test_masks_that_come_later_are_cut(root: Path, tmp_path: Path) -> None:
     run(tmp_path, root, ["v0.mp4"])
     run(tmp_path, root, ["v0.mp4"], masks={"set/v0": "v1.mp4"})
     assert len(list((tmp_path / "masks" / "set" / "v0").glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(KeyError("box"), "internal_error"), (MemoryError(), "out_of_memory")]
+)
+def test_a_mask_that_breaks_a_library_does_not_stop_the_others(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    def break_down(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("unmask.pipelines.prepare.video.cut_masks", break_down)
+    work = Work(root, tmp_path, EXTRACTOR, "jpeg")
+    part = prepare_video(work, Video("set/v0", "v0.mp4", "video", "v1.mp4"))
+    assert part.faces == []
+    assert part.failure is not None
+    assert part.failure[2:4] == ["worker", reason]
 
 
 def test_a_mask_of_no_video_is_named(root: Path, tmp_path: Path) -> None:
