@@ -112,8 +112,16 @@ class TimmBackbone(nn.Module):
         A block is a layer of timm's own grouping, made for layer-wise learning rates: a residual,
         dense or transformer block. What stands behind the last one, such as the final
         normalisation, belongs to it.
+
+        Raises:
+            ConfigError: If timm does not group the architecture's layers.
         """
         network: Any = self.network
+        if not hasattr(network, "group_matcher"):
+            raise ConfigError(
+                f"timm does not say what the blocks of '{self.name}' are; choose "
+                "model/tuning=full or model/tuning=frozen."
+            )
         matcher = network.group_matcher(coarse=False)
         if isinstance(matcher, dict):
             # 99999 is timm's mark for "with the group before".
@@ -141,8 +149,9 @@ def _create(name: str, knobs: dict[str, Any], *, pretrained: bool) -> tuple[nn.M
     network = _create_once(name, knobs, pretrained=pretrained)
     if "img_size" not in knobs:
         return network, None
-    patch = getattr(getattr(network, "patch_embed", None), "patch_size", (1, 1))
-    side = math.ceil(knobs["img_size"] / max(patch)) * max(patch)
+    patch: Any = getattr(getattr(network, "patch_embed", None), "patch_size", 1)
+    patch = patch if isinstance(patch, int) else max(patch)
+    side = math.ceil(knobs["img_size"] / patch) * patch
     if side != knobs["img_size"]:
         network = _create_once(name, knobs | {"img_size": side}, pretrained=pretrained)
     return network, side

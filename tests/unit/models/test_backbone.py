@@ -139,6 +139,28 @@ def test_blocks_hold_everything_but_the_stem_once(name: str, num_blocks: int) ->
     )  # fmt: skip
 
 
+def test_an_architecture_without_groups_of_layers_is_named() -> None:
+    with pytest.raises(ConfigError, match="what the blocks of 'poolformer_s12' are"):
+        backbone("poolformer_s12", 64).parameter_blocks()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "xcit_nano_12_p16_224",
+        "regnety_002.pycls_in1k",
+        "mobilevit_xxs",
+        "levit_128s",
+        "hrnet_w18_small",
+    ],
+)
+def test_any_other_name_of_timm_works(name: str) -> None:
+    built = backbone(name, 224)
+    with torch.inference_mode():
+        assert built(images(224)).shape == (1, built.num_features)
+    assert len(built.parameter_blocks()) > 1
+
+
 def test_checkpointing_that_an_architecture_lacks_is_refused() -> None:
     with pytest.raises(ConfigError, match="'inception_v3' has no gradient checkpointing"):
         backbone("inception_v3", 96, grad_checkpointing=True)
