@@ -3,7 +3,8 @@
     python benchmarks/augment.py --clips 40 --repeats 5
 
 One process and one thread, as a loader's worker. Every augmentation of conf/ takes the same clips
-and seeds, in turn, repeated; a figure is the median over the repeats. `read` is what a worker does
+and seeds, in turn, repeated; a figure is the median over the repeats, in time of the processor,
+which other load on the machine lengthens less than the time of the clock. `read` is what a worker does
 anyway: decoding the clip's crops from JPEG in the system's cache. The ratio is the time of reading
 and augmenting over that of reading alone, as a loader feels it.
 """
@@ -78,11 +79,11 @@ def write_crops(folder: Path, *, num_frames: int, size: int) -> list[list[Path]]
 
 
 def milliseconds(work: Callable[[int], object], count: int) -> float:
-    """Return the mean time of one call."""
-    start = time.perf_counter()
+    """Return the mean processor time of one call."""
+    start = time.process_time()
     for number in range(count):
         work(number)
-    return 1000 * (time.perf_counter() - start) / count
+    return 1000 * (time.process_time() - start) / count
 
 
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, dict[str, float]]:

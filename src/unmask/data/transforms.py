@@ -327,7 +327,7 @@ class ShiftHSV(ClipTransform):
     """Shift hue, saturation and value, each by its own draw.
 
     Shifts where ``v2.ColorJitter`` multiplies, as DeepfakeBench does, on OpenCV's 8-bit HSV (two
-    degrees of hue to a level), ten times faster.
+    degrees of hue to a level), in a fraction of the time.
 
     Args:
         hue_degrees: Largest shift on the circle of hues, in [0, 180].
