@@ -4,9 +4,9 @@
 
 One process and one thread, as a loader's worker. Every augmentation of conf/ takes the same clips
 and seeds, in turn, repeated; a figure is the median over the repeats, in time of the processor,
-which other load on the machine lengthens less than the time of the clock. `read` is what a worker does
-anyway: decoding the clip's crops from JPEG in the system's cache. The ratio is the time of reading
-and augmenting over that of reading alone, as a loader feels it.
+which other load on the machine lengthens less than the time of the clock. `read` is what a worker
+does anyway: decoding the clip's crops from JPEG in the system's cache. The ratio is the time of
+reading and augmenting over that of reading alone, as a loader feels it.
 """
 
 import argparse
