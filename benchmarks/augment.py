@@ -29,6 +29,7 @@ from torchvision.transforms import v2
 
 from unmask.config.build import build
 from unmask.config.location import conf_dir
+from unmask.data.colours import ColourJitter, ShiftHSV
 from unmask.data.dataset import read_crop
 from unmask.data.synthetic.clip import face_clip
 from unmask.data.transforms import (
@@ -36,12 +37,12 @@ from unmask.data.transforms import (
     JPEGCompression,
     KernelBlur,
     SensorNoise,
-    ShiftHSV,
     augment_with_seed,
 )
 from unmask.pipelines.workers import available_cores
 
 NUM_PEOPLE = 4
+JITTER = {"brightness": 0.35, "contrast": 0.35, "saturation": 0.35}
 # What torchvision has for each of ours that replaces it, always applied, as ours beside it.
 PEERS: dict[str, tuple[nn.Module, nn.Module]] = {
     "affine": (
@@ -50,6 +51,7 @@ PEERS: dict[str, tuple[nn.Module, nn.Module]] = {
             20, scale=(0.8, 1.2), shear=10, interpolation=v2.InterpolationMode.BILINEAR
         ),
     ),
+    "colour": (ColourJitter(**JITTER), v2.ColorJitter(**JITTER)),
     "hue": (ShiftHSV(hue_degrees=40, saturation=0, value=0), v2.ColorJitter(hue=0.11)),
     "blur": (KernelBlur([7]), v2.GaussianBlur(7, 1.4)),
     "jpeg": (JPEGCompression([60, 60]), v2.JPEG(60)),
