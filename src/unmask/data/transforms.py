@@ -1,8 +1,8 @@
 """Augmentations of a clip, drawn once and applied alike to each of its frames.
 
 What ``torchvision.transforms.v2`` has is taken from there. Here stands what it lacks, or what it
-does several times slower than OpenCV on a CPU (``benchmarks/augment.py``). Everything draws from
-PyTorch's generator alone, which :func:`augment_with_seed` seeds.
+does slower than OpenCV on a CPU (``benchmarks/augment.py``). Everything draws from PyTorch's
+generator alone, which :func:`augment_with_seed` seeds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
