@@ -1,8 +1,8 @@
 """Augmentations of a clip, drawn once and applied alike to each of its frames.
 
 What ``torchvision.transforms.v2`` has is taken from there. Here stands what it lacks, or what it
-does several times slower than OpenCV on a CPU (``benchmarks/augment.py``). Everything draws from
-PyTorch's generator alone, which :func:`augment_with_seed` seeds.
+does slower than OpenCV on a CPU (``benchmarks/augment.py``). Everything draws from PyTorch's
+generator alone, which :func:`augment_with_seed` seeds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -91,7 +91,7 @@ class ClipTransform(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Change a clip or leave it, ``(frames, 3, height, width)``, uint8."""
-        return self.change(frames) if _uniform(0, 1) < self.p else frames
+        return self.change(frames) if uniform(0, 1) < self.p else frames
 
     def change(self, frames: Tensor) -> Tensor:
         """Change a clip, ``(frames, 3, height, width)``, uint8."""
@@ -136,11 +136,11 @@ class BorderedAffine(v2.RandomAffine):  # type: ignore[misc]  # torchvision has 
 
     def forward(self, frames: Tensor) -> Tensor:
         """Change a clip or leave it, ``(frames, 3, height, width)``, uint8."""
-        if _uniform(0, 1) >= self.p:
+        if uniform(0, 1) >= self.p:
             return frames
         height, width = frames.shape[-2:]
         matrix = _affine_matrix(**self.make_params([frames]), height=height, width=width)
-        return _each_frame(
+        return each_frame(
             frames,
             lambda image: cv2.warpAffine(
                 image, matrix, (width, height), borderMode=_BORDERS[self.border]
@@ -187,7 +187,7 @@ class DropFrames(ClipTransform):
 
     def change(self, frames: Tensor) -> Tensor:
         """Leave out frames, ``(frames, 3, height, width)`` to ``(kept, 3, height, width)``."""
-        num_dropped = min(round(_uniform(*self.fraction) * len(frames)), len(frames) - 1)
+        num_dropped = min(round(uniform(*self.fraction) * len(frames)), len(frames) - 1)
         kept = torch.randperm(len(frames))[num_dropped:].sort().values
         return frames[kept]
 
@@ -215,7 +215,7 @@ class KernelBlur(ClipTransform):
     def change(self, frames: Tensor) -> Tensor:
         """Blur a clip, ``(frames, 3, height, width)``, uint8."""
         size = self.kernel_sizes[int(torch.randint(len(self.kernel_sizes), ()).item())]
-        return _each_frame(frames, lambda image: cv2.GaussianBlur(image, (size, size), 0))
+        return each_frame(frames, lambda image: cv2.GaussianBlur(image, (size, size), 0))
 
 
 class Downscale(ClipTransform):
@@ -233,7 +233,7 @@ class Downscale(ClipTransform):
     def change(self, frames: Tensor) -> Tensor:
         """Take the detail from a clip, ``(frames, 3, height, width)``, uint8."""
         height, width = frames.shape[-2:]
-        factor = _uniform(*self.scale)
+        factor = uniform(*self.scale)
         small = [max(round(factor * side), 1) for side in (height, width)]
         enlarged: Tensor = F.resize(F.resize(frames, small, antialias=True), [height, width])
         return enlarged
@@ -266,7 +266,7 @@ class JPEGCompression(ClipTransform):
             _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
             return cv2.imdecode(content, cv2.IMREAD_COLOR_RGB)
 
-        return _each_frame(frames, compress)
+        return each_frame(frames, compress)
 
 
 class SensorNoise(ClipTransform):
@@ -287,105 +287,24 @@ class SensorNoise(ClipTransform):
 
     def change(self, frames: Tensor) -> Tensor:
         """Add noise to a clip, ``(frames, 3, height, width)``, uint8."""
-        noisy = torch.randn(frames.shape).mul_(255 * _uniform(*self.std)).add_(frames)
+        noisy = torch.randn(frames.shape).mul_(255 * uniform(*self.std)).add_(frames)
         return noisy.round_().clamp_(0, 255).to(torch.uint8)
 
 
-class FancyPCA(ClipTransform):
-    """Shift all colours along the principal components of the clip's colours.
-
-    After Krizhevsky, Sutskever and Hinton (2012), section 4.1, whose components are those of the
-    whole training set. Here they are the clip's, as DeepfakeBench takes an image's: over all of its
-    frames, so that each is shifted alike.
+def each_frame(frames: Tensor, change: Callable[[Image], Any]) -> Tensor:
+    """Give each frame to OpenCV, which wants channels last.
 
     Args:
-        alpha_std: Standard deviation of a component's factor, at least 0.
-        p: Probability that a clip is changed at all, in [0, 1].
-
-    Raises:
-        ValueError: If ``alpha_std`` is negative.
+        frames: RGB, ``(frames, 3, height, width)``, uint8.
+        change: Takes and returns an RGB image, ``(height, width, 3)``, uint8.
     """
-
-    def __init__(self, alpha_std: float = 0.1, *, p: float = 1.0) -> None:
-        super().__init__(p=p)
-        if alpha_std < 0:
-            raise ValueError(f"alpha_std must be at least 0, got {alpha_std}.")
-        self.alpha_std = alpha_std
-
-    def change(self, frames: Tensor) -> Tensor:
-        """Shift a clip's colours, ``(frames, 3, height, width)``, uint8."""
-        colours = frames.transpose(0, 1).reshape(3, -1).float() / 255
-        variances, components = torch.linalg.eigh(torch.cov(colours).double())
-        # An eigenvector's sign is the library's choice; the result must not depend on it.
-        components = components * components.sum(dim=0).sign()
-        shift = components @ (variances * torch.randn(3).double() * self.alpha_std)
-        levels = np.arange(256)[:, None] + 255 * shift.numpy()
-        return _look_up(frames, levels)
-
-
-class ShiftHSV(ClipTransform):
-    """Shift hue, saturation and value, each by its own draw.
-
-    Shifts where ``v2.ColorJitter`` multiplies, as DeepfakeBench does, on OpenCV's 8-bit HSV (two
-    degrees of hue to a level), ten times faster.
-
-    Args:
-        hue_degrees: Largest shift on the circle of hues, in [0, 180].
-        saturation: Largest shift as a share of the full range, in [0, 1].
-        value: Largest shift as a share of the full range, in [0, 1].
-        p: Probability that a clip is changed at all, in [0, 1].
-
-    Raises:
-        ValueError: If a limit lies elsewhere.
-    """
-
-    def __init__(
-        self, *, hue_degrees: float, saturation: float, value: float, p: float = 1.0
-    ) -> None:
-        super().__init__(p=p)
-        for name, limit, most in (
-            ("hue_degrees", hue_degrees, 180),
-            ("saturation", saturation, 1),
-            ("value", value, 1),
-        ):
-            if not 0 <= limit <= most:
-                raise ValueError(f"{name} must lie in [0, {most}], got {limit}.")
-        self.limits = (hue_degrees / 2, 255 * saturation, 255 * value)
-
-    def change(self, frames: Tensor) -> Tensor:
-        """Shift a clip's colours, ``(frames, 3, height, width)``, uint8."""
-        hue, saturation, value = (round(_uniform(-limit, limit)) for limit in self.limits)
-        levels = np.arange(256)
-        table = np.stack(
-            (
-                (levels + hue) % 180,
-                np.clip(levels + saturation, 0, 255),
-                np.clip(levels + value, 0, 255),
-            ),
-            axis=-1,
-        ).astype(np.uint8)[None]
-
-        def shift(image: Image) -> Any:  # noqa: ANN401 - OpenCV's own array type
-            shifted = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), table)
-            return cv2.cvtColor(shifted, cv2.COLOR_HSV2RGB)
-
-        return _each_frame(frames, shift)
-
-
-def _look_up(frames: Tensor, levels: NDArray[np.float64]) -> Tensor:
-    """Replace each level of each channel by that of a table, ``(256, 3)``, cut to [0, 255]."""
-    table = np.clip(np.round(levels), 0, 255).astype(np.uint8)[None]
-    return _each_frame(frames, lambda image: cv2.LUT(image, table))
-
-
-def _each_frame(frames: Tensor, change: Callable[[Image], Any]) -> Tensor:
-    """Give each frame to OpenCV, which wants channels last."""
     images = frames.permute(0, 2, 3, 1).contiguous().numpy()
     changed = torch.from_numpy(np.stack([change(image) for image in images]))
     return changed.permute(0, 3, 1, 2).contiguous()
 
 
-def _uniform(low: float, high: float) -> float:
+def uniform(low: float, high: float) -> float:
+    """Draw a number from PyTorch's generator."""
     return float(torch.empty(()).uniform_(low, high).item())
 
 

@@ -16,17 +16,16 @@ from torchvision.transforms import v2
 from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.data.batch import Clip, collate_clips
+from unmask.data.colours import ColourJitter, FancyPCA, ShiftHSV
 from unmask.data.dataset import ClipLayout, ClipRequest, FaceClips
 from unmask.data.transforms import (
     BorderedAffine,
     ClipAugmentation,
     Downscale,
     DropFrames,
-    FancyPCA,
     JPEGCompression,
     KernelBlur,
     SensorNoise,
-    ShiftHSV,
     augment_with_seed,
 )
 
@@ -175,6 +174,34 @@ def test_the_affine_map_is_that_of_torchvision(knobs: dict[str, Any]) -> None:
         gap = (changed.int() - expected.int()).abs()[inside].float()
         assert inside.float().mean() > 0.4
         assert gap.mean() < 0.5, f"seed {seed}: {gap.mean():.2f} levels"
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"brightness": 0.2},
+        {"contrast": 0.3},
+        {"saturation": 0.5},
+        {"brightness": 0.2, "contrast": 0.2, "saturation": 0.2},
+    ],
+)
+def test_colours_change_as_in_torchvision(knobs: dict[str, float]) -> None:
+    """Levels that no step cuts off; torchvision rounds down after each of them."""
+    frames = (60 + picture()[None].float() * 0.4).to(torch.uint8)
+    for seed in range(6):
+        ours = augment_with_seed(ColourJitter(**knobs), frames, seed)
+        theirs = augment_with_seed(v2.ColorJitter(**knobs), frames, seed)
+        gap = (ours.int() - theirs.int()).abs()
+        assert gap.max() <= 4
+        assert gap.float().mean() < 1.7, f"seed {seed}: {gap.float().mean():.2f} levels"
+        assert not torch.equal(ours, frames)
+
+
+def test_contrast_is_around_the_mean_of_the_clip() -> None:
+    """Frames of different light keep their distance times the factor."""
+    levels = torch.tensor([100, 140], dtype=torch.uint8)[:, None, None, None].repeat(1, 3, 4, 4)
+    changed = ColourJitter(contrast=[0.5, 0.5])(levels)
+    assert changed[:, 0, 0, 0].tolist() == [110, 130]
 
 
 def test_the_border_is_filled_as_asked() -> None:
