@@ -67,6 +67,7 @@ def on_demo_data(name: str, data_dir: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*exists and is not empty.*")  # as the command line does
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_trains_and_is_measured_on_the_demos_data(
     name: str, data_dir: Path, tmp_path: Path
@@ -77,7 +78,7 @@ def test_an_experiment_trains_and_is_measured_on_the_demos_data(
     call = Call("train", typed("train", config), content, {"model": name, "data": "demo"}, tmp_path)
     _train(call)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert set(metrics["test"]) == {"synthetic_ffpp", "synthetic_celebdf"}
+    assert set(metrics["datasets"]) == {"synthetic_ffpp", "synthetic_celebdf"}
     card = json.loads((tmp_path / "run.json").read_text())
     assert 0 <= card["val_video_auc"] <= 1
     assert (tmp_path / card["best_checkpoint"]).is_file()
