@@ -11,6 +11,7 @@ from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_json
 from unmask.data.store import FaceStore
+from unmask.models.tall import check_clip_length
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.runs import RunCard, source_state
 from unmask.pipelines.train import TrainSummary, build_seeded
@@ -34,6 +35,8 @@ def _train(call: Call) -> None:
     git = source_state()
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = build_seeded(lambda: build(config.model), config.seed)
+    layout = build(config.clips)
+    check_clip_length(detector, layout.num_frames)
     recipe = make_recipe(config)
     stores, leaks = _open_stores(config)
     data = ClipDataModule(
@@ -41,7 +44,7 @@ def _train(call: Call) -> None:
             TrainingSet(store, augmentation_of(dataset))
             for store, dataset in zip(stores, sets_of(config.data), strict=True)
         ],
-        layout=build(config.clips),
+        layout=layout,
         image_size=detector.image_size,
         sampling=build(config.sampler),
         batch_size=config.loader.batch_size,
