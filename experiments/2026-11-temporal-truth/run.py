@@ -45,7 +45,7 @@ HEADS: dict[str, dict[str, Any]] = {
     "gru": {"_target_": f"{_HEADS}.recurrent.GRUHead", "hidden_size": 64},
     "transformer": {"_target_": f"{_HEADS}.transformer.TransformerHead", "width": 64},
 }  # fmt: skip
-NUM_EPOCHS = {"lstm": 12, "gru": 12, "transformer": 12}
+NUM_EPOCHS = {"lstm": 14, "gru": 14, "transformer": 14}
 LEARNING_RATE = 3e-3
 BATCH_SIZE = 16
 
@@ -67,7 +67,8 @@ def model_of(head: str) -> dict[str, Any]:
 def fit(head: str, store: FaceStore, run_dir: Path, *, seed: int, epochs: int) -> TrainSummary:
     """Train a head; the validation people choose the epoch."""
     model = model_of(head)
-    detector = build_seeded(partial(build, model), seed)
+    # Twice as fast on a CPU, with the same sums.
+    detector = build_seeded(partial(build, model), seed).to(memory_format=torch.channels_last)
     data = ClipDataModule(
         [TrainingSet(store)],
         layout=ClipLayout(num_frames=SETTINGS.num_frames),
@@ -129,7 +130,7 @@ def measure(
 ) -> dict[str, float]:  # fmt: skip
     """Train a head and return its AUC on every family of a split."""
     run_dir = out / f"{head}_s{seed}"
-    summary = fit(head, store, run_dir, seed=seed, epochs=epochs or NUM_EPOCHS.get(head, 5))
+    summary = fit(head, store, run_dir, seed=seed, epochs=epochs or NUM_EPOCHS.get(head, 6))
     table = score(summary.best_checkpoint, store, split, run_dir)
     table.to_parquet(run_dir / f"{split}.parquet")
     return {name: auc_of(table, name) for name in FAMILIES}
@@ -153,9 +154,7 @@ def main() -> None:
     store = make_temporal_truth(args.out / "store", SETTINGS)
     show(f"| head | {' | '.join(FAMILIES)} |", f"|---|{'---|' * len(FAMILIES)}", sep="\n")
     for head in args.heads:
-        aucs = measure(
-            head, store, args.out, seed=args.seed, split=args.split, epochs=args.epochs
-        )
+        aucs = measure(head, store, args.out, seed=args.seed, split=args.split, epochs=args.epochs)
         table = pd.read_parquet(args.out / f"{head}_s{args.seed}" / f"{args.split}.parquet")
         cells = [f"{aucs[name]:.3f} {interval_of(table, name)}" for name in FAMILIES]
         show(f"\\| {head} | {' | '.join(cells)} |".replace("\\|", "|"))

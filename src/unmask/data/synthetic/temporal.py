@@ -40,8 +40,8 @@ from unmask.data.synthetic.take import Footage, film, make_take
 DATASET: Final = "temporal_truth"
 METHODS: Final = {"real": REAL, "spatial": FAKE, "temporal": FAKE, "both": FAKE}
 # Head sizes between which a person leans, as fractions of the picture's height.
-FAR: Final = (0.24, 0.28)
-NEAR: Final = (0.38, 0.44)
+FAR: Final = (0.20, 0.24)
+NEAR: Final = (0.42, 0.48)
 
 
 @dataclass(frozen=True)
@@ -60,28 +60,32 @@ class TemporalTruth:
     """
 
     seed: int = 0
-    num_train: int = 64
-    num_val: int = 24
+    num_train: int = 144
+    num_val: int = 32
     num_test: int = 100
     num_frames: int = 8
-    image_px: int = 64
-    qualities: tuple[int, int] = (90, 60)
-    grid_strength: float = 0.06
+    image_px: int = 48
+    qualities: tuple[int, int] = (90, 75)
+    grid_strength: float = 0.09
 
     def __post_init__(self) -> None:
         if self.num_frames < 6:
             raise ValueError(f"num_frames must be at least 6, got {self.num_frames}.")
 
-    def people(self) -> Iterator[tuple[str, str]]:
-        """Yield the split and the name of each person.
+    def people(self) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+        """Yield the split and the name of each person, and the qualities of the person's files.
+
+        Of people to train on, every other one has the better quality; all others have both.
 
         Example:
             >>> list(TemporalTruth(num_train=1, num_val=0, num_test=1).people())
-            [('train', 'train000'), ('test', 'test000')]
+            [('train', 'train000', (90,)), ('test', 'test000', (90, 75))]
         """
         counts = {"train": self.num_train, "val": self.num_val, "test": self.num_test}
         for split, count in counts.items():
-            yield from ((split, f"{split}{number:03d}") for number in range(count))
+            for number in range(count):
+                one = (self.qualities[number % 2],)
+                yield split, f"{split}{number:03d}", one if split == "train" else self.qualities
 
 
 def make_temporal_truth(
@@ -97,7 +101,8 @@ def make_temporal_truth(
     Raises:
         DataError: If ``folder`` holds something else.
     """
-    jobs = [partial(_film_person, folder, settings, name) for _, name in settings.people()]
+    jobs = [partial(_film_person, folder, settings, name, qualities)
+            for _, name, qualities in settings.people()]  # fmt: skip
     described = {"kind": DATASET, **asdict(settings), "qualities": list(settings.qualities)}
     jobs.append(partial(_write_tables, folder, settings))
     make_set(folder, settings=described, jobs=jobs, num_workers=num_workers)
@@ -121,7 +126,9 @@ def wrong_order(rng: np.random.Generator, num_frames: int) -> NDArray[np.int64]:
             return order
 
 
-def _film_person(folder: Path, settings: TemporalTruth, name: str) -> None:
+def _film_person(
+    folder: Path, settings: TemporalTruth, name: str, qualities: tuple[int, ...]
+) -> None:
     seed = derive_seed(settings.seed, DATASET, name)
     rng = np.random.default_rng(derive_seed(seed, "take"))
     size = settings.image_px
@@ -138,7 +145,7 @@ def _film_person(folder: Path, settings: TemporalTruth, name: str) -> None:
     for method, frames in clean.items():
         # The same noise for both, so that they differ by the grid alone.
         shot = camera.shoot(frames, np.random.default_rng(derive_seed(seed, "noise")))
-        for quality in settings.qualities:
+        for quality in qualities:
             for index, image in enumerate(shot):
                 path = folder / _crop_path(name, method, quality, index)
                 _, content = cv2.imencode(
@@ -150,8 +157,8 @@ def _film_person(folder: Path, settings: TemporalTruth, name: str) -> None:
 def _leaning(rng: np.random.Generator, num_frames: int) -> Performance:
     """Invent somebody who talks and leans steadily towards the camera or away from it."""
     talk = make_performance(rng, num_frames=num_frames, frames_per_second=8)
-    ends = rng.permutation([rng.uniform(*FAR), rng.uniform(*NEAR)])
-    scales = np.linspace(*ends, num_frames)
+    first, last = rng.permutation([rng.uniform(*FAR), rng.uniform(*NEAR)]).tolist()
+    scales = np.linspace(first, last, num_frames)
     poses = [replace(p, scale=float(s)) for p, s in zip(talk.poses, scales, strict=True)]
     return replace(talk, poses=tuple(poses))
 
@@ -183,10 +190,13 @@ def _crop_path(name: str, method: str, quality: int, index: int) -> str:
 
 def _write_tables(folder: Path, settings: TemporalTruth) -> None:
     videos, faces = [], []
-    for split, name in settings.people():
+    for split, name, qualities in settings.people():
         rng = np.random.default_rng(derive_seed(settings.seed, DATASET, name, "order"))
-        orders = {False: np.arange(settings.num_frames), True: wrong_order(rng, settings.num_frames)}
-        for quality in settings.qualities:
+        orders = {
+            False: np.arange(settings.num_frames),
+            True: wrong_order(rng, settings.num_frames),
+        }
+        for quality in qualities:
             for method in METHODS:
                 video = _video_row(split, name, method, quality)
                 videos.append(video)

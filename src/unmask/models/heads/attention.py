@@ -73,4 +73,5 @@ class AttentionHead(nn.Module):
 
     def _weights(self, features: Tensor, is_frame: Tensor) -> Tensor:
         scores = rearrange(self.scorer(self.position(features)), "batch frames 1 -> batch frames")
-        return scores.masked_fill(~is_frame, float("-inf")).softmax(dim=1)
+        weights: Tensor = scores.masked_fill(~is_frame, float("-inf")).softmax(dim=1)
+        return weights
