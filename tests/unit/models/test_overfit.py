@@ -6,7 +6,6 @@ so that the loss cannot fall unless every frame counts.
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -1,7 +1,6 @@
 """Clips that tell heads that see time from heads that do not: four families of invented people.
 
-A person leans towards the camera or away from it, steadily, while talking. From this one take come,
-at two qualities of JPEG each:
+A person leans towards the camera or away from it, steadily, while talking. From this one take come:
 
 * ``real``: the frames in their order.
 * ``spatial``: every frame carries the same grid on the face, as upsampling in generators leaves
@@ -10,10 +9,12 @@ at two qualities of JPEG each:
   frame alone, and all of them as a heap, are those of a real clip.
 * ``both``: the files of ``spatial`` in the order of ``temporal``.
 
-The fourth family, compression alone, is ``real`` at one quality against ``real`` at the other. All
-methods come at both qualities, so that neither quality says anything about the label.
+The fourth family, compression alone, is ``real`` at one quality of JPEG against ``real`` at a
+lower one.
+All methods come at the same qualities, so that a quality says nothing about the label.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -55,17 +56,19 @@ class TemporalTruth:
         num_test: People of the test split.
         num_frames: Frames of a clip, at least 6, so that they can be put in a wrong order.
         image_px: Side of a frame in pixels.
-        qualities: Qualities of the JPEG files, the better one first.
+        qualities: Qualities of the JPEG files, the better one first, in validation and test.
+        train_qualities: Lowest and highest quality in training.
         grid_strength: Height of the grid over the picture, as displayed, in [0, 1].
     """
 
     seed: int = 0
-    num_train: int = 144
+    num_train: int = 160
     num_val: int = 32
     num_test: int = 100
     num_frames: int = 8
     image_px: int = 48
     qualities: tuple[int, int] = (90, 75)
+    train_qualities: tuple[int, int] = (50, 95)
     grid_strength: float = 0.09
 
     def __post_init__(self) -> None:
@@ -75,17 +78,20 @@ class TemporalTruth:
     def people(self) -> Iterator[tuple[str, str, tuple[int, ...]]]:
         """Yield the split and the name of each person, and the qualities of the person's files.
 
-        Of people to train on, every other one has the better quality; all others have both.
+        Each person to train on has one of his own, so that a network meets many; all others have
+        both of :attr:`qualities`.
 
         Example:
             >>> list(TemporalTruth(num_train=1, num_val=0, num_test=1).people())
-            [('train', 'train000', (90,)), ('test', 'test000', (90, 75))]
+            [('train', 'train000', (56,)), ('test', 'test000', (90, 75))]
         """
         counts = {"train": self.num_train, "val": self.num_val, "test": self.num_test}
         for split, count in counts.items():
             for number in range(count):
-                one = (self.qualities[number % 2],)
-                yield split, f"{split}{number:03d}", one if split == "train" else self.qualities
+                name = f"{split}{number:03d}"
+                rng = np.random.default_rng(derive_seed(self.seed, DATASET, name, "quality"))
+                own = (int(rng.integers(*self.train_qualities, endpoint=True)),)
+                yield split, name, own if split == "train" else self.qualities
 
 
 def make_temporal_truth(
@@ -103,7 +109,8 @@ def make_temporal_truth(
     """
     jobs = [partial(_film_person, folder, settings, name, qualities)
             for _, name, qualities in settings.people()]  # fmt: skip
-    described = {"kind": DATASET, **asdict(settings), "qualities": list(settings.qualities)}
+    # As JSON reads it back, where tuples are lists.
+    described = json.loads(json.dumps({"kind": DATASET, **asdict(settings)}))
     jobs.append(partial(_write_tables, folder, settings))
     make_set(folder, settings=described, jobs=jobs, num_workers=num_workers)
     return FaceStore.open(folder)
