@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from unmask.config.build import build_untrained
 from unmask.core.errors import CheckpointError
 from unmask.training.checkpoint import Provenance, check_resumable, load_detector
 
@@ -31,8 +32,6 @@ def write(path: Path, facts: dict[str, object], state: dict[str, torch.Tensor]) 
 
 
 def weights() -> dict[str, torch.Tensor]:
-    from unmask.config.build import build_untrained
-
     return {f"detector.{k}": v for k, v in build_untrained(MODEL).state_dict().items()}
 
 
@@ -40,6 +39,24 @@ def test_a_detector_is_rebuilt_from_its_file_alone(tmp_path: Path) -> None:
     state = weights()
     detector = load_detector(write(tmp_path / "a.ckpt", provenance().to_dict(), state))
     assert not detector.training
+    for name, tensor in detector.state_dict().items():
+        torch.testing.assert_close(tensor, state[f"detector.{name}"])
+
+
+def test_a_detector_of_thumbnails_is_rebuilt_too(tmp_path: Path) -> None:
+    model = {
+        "_target_": "unmask.models.tall.TallDetector",
+        "backbone": {
+            "_target_": "unmask.models.plain_cnn.PlainCNN",
+            "filters": [4, 8],
+            "image_size": 16,
+        },
+    }
+    built = build_untrained(model)
+    state = {f"detector.{name}": tensor for name, tensor in built.state_dict().items()}
+    facts = provenance(model=model).to_dict()
+    detector = load_detector(write(tmp_path / "a.ckpt", facts, state))
+    assert detector.image_size == 8
     for name, tensor in detector.state_dict().items():
         torch.testing.assert_close(tensor, state[f"detector.{name}"])
 
