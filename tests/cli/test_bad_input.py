@@ -55,6 +55,19 @@ def test_an_unknown_model_gets_the_nearest(refusal: Callable[..., str]) -> None:
     assert "did you mean 'effb0_lstm'?" in refusal("train", "model=efb0_lstm")
 
 
+def test_clips_too_long_for_a_thumbnail_are_refused_before_anything_is_made(
+    refusal: Callable[..., str], paths: list[str], workplace: Path
+) -> None:
+    run_dir = workplace / "outputs/too-long"
+    said = refusal(
+        "train", "model=tall_swin", "model/backbone=plain_cnn", "data=synthetic_ffpp",
+        "clips.num_frames=10", *paths, f"paths.data_dir={workplace}/none-yet",
+        f"hydra.run.dir={run_dir}",
+    )  # fmt: skip
+    assert "10 frames does not fit a thumbnail of 2 x 2 tiles. Set clips.num_frames=4" in said
+    assert not (workplace / "none-yet").exists()
+
+
 def test_several_mistakes_are_answered_together(refusal: Callable[..., str]) -> None:
     said = refusal("train", "model=efb0_lstm", "sed=1", "loader.batch_size=0")
     assert "3 problems" in said

@@ -17,9 +17,9 @@ EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.y
 # Five steps of four clips, on pictures that are large enough for each network.
 IMAGE_SIZE = 64
 SMALL = [
-    "loader.batch_size=4", "loader.num_workers=0", "trainer.accelerator=cpu", "trainer.max_epochs=1",
-    "trainer.enable_progress_bar=false", "callbacks=[checkpoint]", "logger=[csv]",
-    "eval.num_resamples=20",
+    "loader.batch_size=4", "loader.num_workers=0", "trainer.accelerator=cpu",
+    "trainer.max_epochs=1", "trainer.enable_progress_bar=false", "callbacks=[checkpoint]",
+    "logger=[csv]", "eval.num_resamples=20",
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from unmask.config.schema import BlendConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_json
 from unmask.data.store import FaceStore
 from unmask.models.detector import Detector
+from unmask.models.tall import AnyDetector, check_clip_length
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.features import cached_features, require_fixed_features
 from unmask.pipelines.runs import RunCard, source_state
@@ -43,6 +44,7 @@ def _train(call: Call) -> None:
     git = source_state()
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = build_seeded(lambda: build(config.model), config.seed)
+    check_clip_length(detector, build(config.clips).num_frames)
     recipe = make_recipe(config)
     if config.cache_features:
         require_fixed_features(
@@ -89,7 +91,7 @@ def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
 
 
 def _training_sets(
-    config: TrainConfig, stores: list[FaceStore], detector: Detector, recipe: Recipe
+    config: TrainConfig, stores: list[FaceStore], detector: AnyDetector, recipe: Recipe
 ) -> list[TrainingSet]:
     """Join crops with how they are augmented, or with what the frozen backbone says of them."""
     if not config.cache_features:
@@ -97,6 +99,7 @@ def _training_sets(
             TrainingSet(store, augmentation_of(dataset))
             for store, dataset in zip(stores, sets_of(config.data), strict=True)
         ]
+    assert isinstance(detector, Detector)  # others were refused before any crop was made
     cached = partial(
         cached_features,
         detector,

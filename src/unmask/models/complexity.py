@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from unmask.models.detector import Backbone, count_parameters
+from unmask.models.tall import TallDetector
 
 # Gradients, and the two averages that Adam and AdamW keep of each trained parameter.
 COPIES_OF_TRAINED = 3
@@ -82,7 +83,8 @@ def measure_complexity(
         module.training = mode
     trained = (parameter for parameter in detector.parameters() if parameter.requires_grad)
     stored = _bytes(detector.state_dict().values())
-    activations = _activation_bytes(detector, num_frames * batch_size)
+    pictures = 1 if isinstance(detector, TallDetector) else num_frames
+    activations = _activation_bytes(detector, pictures * batch_size)
     return Complexity(
         num_parameters=count_parameters(detector),
         num_trainable=count_parameters(detector, trainable_only=True),
@@ -109,7 +111,7 @@ def count_flops(detector: nn.Module, num_frames: int) -> int:
         and an addition counting as two; the rest is not counted.
     """
     with _plain_operations(), FlopCounterMode(display=False) as counter:
-        detector(*_clip(detector, num_frames))
+        detector(*_clips(detector, 1, num_frames))
     return int(counter.get_total_flops())
 
 
@@ -140,7 +142,7 @@ def system_a_flops(detector: nn.Module, num_frames: int) -> int | None:
         return None
     hooks = [module.register_forward_hook(note) for module in convolutions]
     try:
-        detector(*_clip(detector, 1))
+        detector(*_clips(detector, 1, 1))
     finally:
         for hook in hooks:
             hook.remove()
@@ -167,18 +169,18 @@ def _plain_operations() -> Iterator[None]:
             torch.backends.mha.set_fastpath_enabled(fastpath)
 
 
-def _activation_bytes(detector: nn.Module, num_images: int) -> int:
-    """Say what a training step keeps for its backward pass, which grows with the images.
+def _activation_bytes(detector: nn.Module, num_pictures: int) -> int:
+    """Say what a training step keeps for its backward pass, which grows with the pictures.
 
-    Two and three frames are run and the line through them is followed: a step over many clips need
-    not fit into the memory of the machine that asks.
+    Two and three clips of one frame are run and the line through them is followed: a step over many
+    need not fit into the memory of the machine that asks.
     """
-    # Batch-norm refuses to train on a single value per channel, hence not one frame.
-    two, three = (_kept_for_backward(detector, frames) for frames in (2, 3))
-    return two + (num_images - 2) * (three - two)
+    # Batch-norm refuses to train on a single value per channel, hence not one clip.
+    two, three = (_kept_for_backward(detector, num_clips) for num_clips in (2, 3))
+    return two + (num_pictures - 2) * (three - two)
 
 
-def _kept_for_backward(detector: nn.Module, num_frames: int) -> int:
+def _kept_for_backward(detector: nn.Module, num_clips: int) -> int:
     owned = {tensor.untyped_storage().data_ptr() for tensor in detector.state_dict().values()}
     kept: dict[int, int] = {}
 
@@ -191,7 +193,7 @@ def _kept_for_backward(detector: nn.Module, num_frames: int) -> int:
     buffers = {name: buffer.clone() for name, buffer in detector.named_buffers()}
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         with saved_tensors_hooks(note, lambda tensor: tensor):
-            logits = detector(*_clip(detector, num_frames))
+            logits = detector(*_clips(detector, num_clips, 1))
         del logits
     with torch.no_grad():
         for name, buffer in detector.named_buffers():
@@ -199,10 +201,10 @@ def _kept_for_backward(detector: nn.Module, num_frames: int) -> int:
     return sum(kept.values())
 
 
-def _clip(detector: nn.Module, num_frames: int) -> tuple[Tensor, Tensor]:
+def _clips(detector: nn.Module, num_clips: int, num_frames: int) -> tuple[Tensor, Tensor]:
     size = cast(MeasuredDetector, detector).image_size
-    frames = torch.zeros(1, num_frames, 3, size, size, dtype=torch.uint8)
-    return frames, torch.ones(1, num_frames, dtype=torch.bool)
+    frames = torch.zeros(num_clips, num_frames, 3, size, size, dtype=torch.uint8)
+    return frames, torch.ones(num_clips, num_frames, dtype=torch.bool)
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

@@ -15,7 +15,7 @@ from unmask.evaluation.predictions import (
     write_predictions,
     write_unscored,
 )
-from unmask.models.detector import Detector
+from unmask.models.tall import AnyDetector
 from unmask.training.scoring import score_clips
 from unmask.training.task import ScoringTask
 
@@ -34,7 +34,7 @@ class ScoredSplit:
 
 
 def evaluate(
-    detector: Detector,
+    detector: AnyDetector,
     splits: list[ScoredSplit],
     *,
     layout: ClipLayout,

@@ -14,8 +14,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from unmask.core.errors import ConfigError
-from unmask.models.detector import Detector, count_parameters
+from unmask.models.detector import count_parameters
 from unmask.models.losses import class_weights
+from unmask.models.tall import AnyDetector
 from unmask.training.callbacks.checkpointing import BestCheckpoint
 from unmask.training.callbacks.seeding import BatchSeed
 from unmask.training.checkpoint import Provenance, check_resumable, read_checkpoint
@@ -67,7 +68,7 @@ class TrainSummary:
     num_trainable: int
 
 
-def build_seeded(make_detector: Callable[[], Detector], seed: int) -> Detector:
+def build_seeded(make_detector: Callable[[], AnyDetector], seed: int) -> AnyDetector:
     """Build a network whose initial weights the seed alone decides.
 
     Args:
@@ -83,7 +84,7 @@ def build_seeded(make_detector: Callable[[], Detector], seed: int) -> Detector:
 
 
 def train(
-    detector: Detector,
+    detector: AnyDetector,
     data: ClipDataModule,
     recipe: Recipe,
     *,

@@ -14,6 +14,7 @@ from unmask.config.build import build_untrained
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.reproducibility import package_versions
 from unmask.models.detector import Detector
+from unmask.models.tall import AnyDetector, TallDetector
 
 FORMAT = 1
 _WEIGHTS_PREFIX = "detector."
@@ -46,7 +47,7 @@ class Provenance:
         return {"format": FORMAT, "versions": package_versions(), **vars(self)}
 
 
-def load_detector(path: Path | str) -> Detector:
+def load_detector(path: Path | str) -> AnyDetector:
     """Rebuild a trained detector from its checkpoint alone.
 
     Args:
@@ -65,8 +66,8 @@ def load_detector(path: Path | str) -> Detector:
         detector = build_untrained(checkpoint["unmask"]["model"])
     except ConfigError as error:
         raise CheckpointError(f"{path} cannot be rebuilt. {error}") from error
-    if not isinstance(detector, Detector):
-        raise CheckpointError(f"{path} holds a {type(detector).__name__}, not a Detector.")
+    if not isinstance(detector, Detector | TallDetector):
+        raise CheckpointError(f"{path} holds a {type(detector).__name__}, not a detector.")
     weights = {
         name.removeprefix(_WEIGHTS_PREFIX): tensor
         for name, tensor in checkpoint["state_dict"].items()

@@ -14,7 +14,8 @@ from unmask.data.batch import ClipBatch
 from unmask.data.dataset import BlendedClips, FaceClips
 from unmask.evaluation.aggregate import video_scores
 from unmask.evaluation.metrics import roc_auc
-from unmask.models.detector import Detector, fake_scores
+from unmask.models.detector import fake_scores
+from unmask.models.tall import AnyDetector
 
 
 class ScoringTask(L.LightningModule):
@@ -24,7 +25,7 @@ class ScoringTask(L.LightningModule):
         detector: The network.
     """
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: AnyDetector) -> None:
         super().__init__()
         self.detector = detector
 
@@ -53,7 +54,7 @@ class DetectionTask(L.LightningModule):
 
     def __init__(
         self,
-        detector: Detector,
+        detector: AnyDetector,
         *,
         loss: nn.Module,
         make_optimizer: Callable[[list[nn.Parameter]], Optimizer],
@@ -89,7 +90,7 @@ class DetectionTask(L.LightningModule):
         self._val_outputs.append((batch.rows, fake_scores(logits)))
 
     def _logits(self, batch: ClipBatch) -> Tensor:
-        network = self.detector.head if self.reads_features else self.detector
+        network = self.detector.get_submodule("head") if self.reads_features else self.detector
         logits: Tensor = network(batch.frames, batch.is_frame)
         return logits
 

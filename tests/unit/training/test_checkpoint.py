@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from unmask.config.build import build_untrained
 from unmask.core.errors import CheckpointError
 from unmask.training.checkpoint import Provenance, check_resumable, load_detector
 
@@ -31,8 +32,6 @@ def write(path: Path, facts: dict[str, object], state: dict[str, torch.Tensor]) 
 
 
 def weights(model: dict[str, object] = MODEL) -> dict[str, torch.Tensor]:
-    from unmask.config.build import build_untrained
-
     return {f"detector.{k}": v for k, v in build_untrained(model).state_dict().items()}
 
 
@@ -68,6 +67,24 @@ def test_a_detector_with_every_option_is_rebuilt(tmp_path: Path) -> None:
     frames = torch.randint(0, 256, (1, 3, 3, 32, 32), dtype=torch.uint8)
     assert detector(frames, torch.ones(1, 3, dtype=torch.bool)).shape == (1, 2)
     assert any(".inserts.attention." in name for name in state)
+    for name, tensor in detector.state_dict().items():
+        torch.testing.assert_close(tensor, state[f"detector.{name}"])
+
+
+def test_a_detector_of_thumbnails_is_rebuilt_too(tmp_path: Path) -> None:
+    model = {
+        "_target_": "unmask.models.tall.TallDetector",
+        "backbone": {
+            "_target_": "unmask.models.plain_cnn.PlainCNN",
+            "filters": [4, 8],
+            "image_size": 16,
+        },
+    }
+    built = build_untrained(model)
+    state = {f"detector.{name}": tensor for name, tensor in built.state_dict().items()}
+    facts = provenance(model=model).to_dict()
+    detector = load_detector(write(tmp_path / "a.ckpt", facts, state))
+    assert detector.image_size == 8
     for name, tensor in detector.state_dict().items():
         torch.testing.assert_close(tensor, state[f"detector.{name}"])
 

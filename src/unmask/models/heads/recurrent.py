@@ -5,6 +5,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from unmask.models.heads.normalisation import FrameNorms
 from unmask.models.heads.pooling import masked_max, masked_mean
 
 Readout = Literal["last", "mean", "max"]
@@ -15,25 +16,23 @@ class _RecurrentHead(nn.Module):
 
     Args:
         recurrent: Reads ``(batch, frames, features)`` with ``batch_first=True``.
-        num_features: Width of a frame's features.
         readout: What stands for the clip: the last state, or a pool over all of them.
         dropout: Probability of dropping a read-out feature in training.
-        temporal_norm: Layer normalisation of each frame's features before the recurrence.
+        norms: Normalises the frames' features before the recurrence.
     """
 
     def __init__(
         self,
         recurrent: nn.LSTM | nn.GRU,
-        num_features: int,
         *,
         readout: Readout,
         dropout: float,
-        temporal_norm: bool,
+        norms: FrameNorms,
     ) -> None:
         super().__init__()
         if readout not in ("last", "mean", "max"):
             raise ValueError(f"readout must be 'last', 'mean' or 'max', got {readout!r}.")
-        self.norm = nn.LayerNorm(num_features) if temporal_norm else nn.Identity()
+        self.norms = norms
         self.recurrent = recurrent
         self.readout = readout
         self.activation = nn.LeakyReLU()
@@ -46,7 +45,7 @@ class _RecurrentHead(nn.Module):
         # Packing keeps padding out of the recurrence, also in the backward direction.
         lengths = is_frame.sum(dim=1).cpu()
         packed = pack_padded_sequence(
-            self.norm(features), lengths, batch_first=True, enforce_sorted=False
+            self.norms(features, is_frame), lengths, batch_first=True, enforce_sorted=False
         )
         outputs, state = self.recurrent(packed)
         if self.readout == "last":
@@ -70,6 +69,14 @@ class _RecurrentHead(nn.Module):
         return top.transpose(0, 1).flatten(start_dim=1)
 
 
+def _check_layer_dropout(layer_dropout: float, num_layers: int) -> None:
+    if layer_dropout and num_layers == 1:
+        raise ValueError(
+            f"layer_dropout={layer_dropout} acts between stacked layers, but num_layers=1. Set "
+            "layer_dropout=0, or num_layers to 2 or more."
+        )
+
+
 class LSTMHead(_RecurrentHead):
     """LSTM over the frames, as in system A (hidden 256, last state) and D (hidden 2048, mean).
 
@@ -83,7 +90,12 @@ class LSTMHead(_RecurrentHead):
         bidirectional: Read the frames backwards as well.
         readout: What stands for the clip: the last state, or a pool over all of them.
         dropout: Probability of dropping a read-out feature in training.
+        layer_dropout: Probability of dropping a state on its way from one layer to the next.
+        spatial_norm: Batch normalisation of the frames' features before the LSTM.
         temporal_norm: Layer normalisation of each frame's features before the LSTM.
+
+    Raises:
+        ValueError: If there is no such ``readout``, or ``layer_dropout`` has no layer to act on.
     """
 
     def __init__(
@@ -95,14 +107,17 @@ class LSTMHead(_RecurrentHead):
         bidirectional: bool = False,
         readout: Readout = "last",
         dropout: float = 0.4,
+        layer_dropout: float = 0.0,
+        spatial_norm: bool = False,
         temporal_norm: bool = False,
     ) -> None:
+        _check_layer_dropout(layer_dropout, num_layers)
         recurrent = nn.LSTM(
-            num_features, hidden_size, num_layers, batch_first=True, bidirectional=bidirectional
-        )
-        super().__init__(
-            recurrent, num_features, readout=readout, dropout=dropout, temporal_norm=temporal_norm
-        )
+            num_features, hidden_size, num_layers, batch_first=True,
+            bidirectional=bidirectional, dropout=layer_dropout,
+        )  # fmt: skip
+        norms = FrameNorms(num_features, spatial=spatial_norm, temporal=temporal_norm)
+        super().__init__(recurrent, readout=readout, dropout=dropout, norms=norms)
 
 
 class GRUHead(_RecurrentHead):
@@ -115,7 +130,12 @@ class GRUHead(_RecurrentHead):
         bidirectional: Read the frames backwards as well.
         readout: What stands for the clip: the last state, or a pool over all of them.
         dropout: Probability of dropping a read-out feature in training.
+        layer_dropout: Probability of dropping a state on its way from one layer to the next.
+        spatial_norm: Batch normalisation of the frames' features before the GRU.
         temporal_norm: Layer normalisation of each frame's features before the GRU.
+
+    Raises:
+        ValueError: If there is no such ``readout``, or ``layer_dropout`` has no layer to act on.
     """
 
     def __init__(
@@ -127,11 +147,14 @@ class GRUHead(_RecurrentHead):
         bidirectional: bool = False,
         readout: Readout = "last",
         dropout: float = 0.4,
+        layer_dropout: float = 0.0,
+        spatial_norm: bool = False,
         temporal_norm: bool = False,
     ) -> None:
+        _check_layer_dropout(layer_dropout, num_layers)
         recurrent = nn.GRU(
-            num_features, hidden_size, num_layers, batch_first=True, bidirectional=bidirectional
-        )
-        super().__init__(
-            recurrent, num_features, readout=readout, dropout=dropout, temporal_norm=temporal_norm
-        )
+            num_features, hidden_size, num_layers, batch_first=True,
+            bidirectional=bidirectional, dropout=layer_dropout,
+        )  # fmt: skip
+        norms = FrameNorms(num_features, spatial=spatial_norm, temporal=temporal_norm)
+        super().__init__(recurrent, readout=readout, dropout=dropout, norms=norms)
