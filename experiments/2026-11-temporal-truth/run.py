@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from rich import print as show
+from rich.console import Console
 
 from unmask.config.build import build
 from unmask.data.dataset import ClipLayout, FaceClips
@@ -153,12 +153,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("outputs/temporal-truth"))
     args = parser.parse_args()
     store = make_temporal_truth(args.out / "store", SETTINGS)
+    show = partial(Console().print, markup=False, highlight=False, soft_wrap=True)
     show(f"| head | {' | '.join(FAMILIES)} |", f"|---|{'---|' * len(FAMILIES)}", sep="\n")
     for head in args.heads:
         aucs = measure(head, store, args.out, seed=args.seed, split=args.split, epochs=args.epochs)
         table = pd.read_parquet(args.out / f"{head}_s{args.seed}" / f"{args.split}.parquet")
         cells = [f"{aucs[name]:.3f} {interval_of(table, name)}" for name in FAMILIES]
-        show(f"\\| {head} | {' | '.join(cells)} |".replace("\\|", "|"))
+        show(f"| {head} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
