@@ -51,7 +51,7 @@ def test_nothing_chosen_is_nothing_described(
     with pytest.raises(SystemExit) as stop:
         main(["describe", f"hydra.run.dir={tmp_path}/run"])
     assert stop.value.code == 2
-    assert "Choose one, for example data/augmentation=extreme." in " ".join(
+    assert "Choose one, for example model=effb0_lstm or data/augmentation=extreme." in " ".join(
         capsys.readouterr().err.split()
     )
 

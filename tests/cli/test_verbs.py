@@ -28,8 +28,8 @@ def test_help_of_train_lists_the_groups_with_their_choices() -> None:
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "model: clip_mean, convnext_mean, densenet121_mean," in shown
     assert "model/tuning: frozen, full, last_16_blocks," in shown
-    assert "model/head: gru, lstm, max, mean" in shown
-    assert "experiment: demo" in shown
+    assert "model/head: attention, gru, lstm, max, mean," in shown
+    assert "experiment: demo, system_a_effb0_lstm," in shown
 
 
 def test_a_run_leaves_what_a_sceptic_needs(trained_run: Path) -> None:

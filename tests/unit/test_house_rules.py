@@ -14,7 +14,6 @@ MOST_LINES_OF_A_FUNCTION = 40
 DATASETS = (ROOT / "docs" / "datasets.md").read_text()
 # Rows of its table: the first cell names files in conf/data, the last one tests.
 ROWS = [line.strip("| ").split(" | ") for line in DATASETS.splitlines() if line.startswith("| `")]
-TESTS_OF_SOURCES = ROOT / "tests" / "unit" / "data" / "sources"
 
 
 def lengths_of_functions(source: str) -> Iterator[tuple[str, int]]:
@@ -56,4 +55,4 @@ def test_every_row_of_the_table_names_tests_that_exist(row: list[str]) -> None:
     assert len(row) == 6
     tests = named_in(row[-1])
     assert tests
-    assert [name for name in tests if not (TESTS_OF_SOURCES / name).is_file()] == []
+    assert [name for name in tests if not list((ROOT / "tests").rglob(name))] == []

@@ -11,6 +11,7 @@ from unmask.core.errors import ConfigError
 from unmask.models.detector import Backbone, Detector
 from unmask.models.heads.pooling import MeanHead
 from unmask.models.heads.position import PositionEncoding
+from unmask.models.tuning import Tuning
 
 
 class TallDetector(nn.Module):
@@ -28,6 +29,8 @@ class TallDetector(nn.Module):
         backbone: Maps one thumbnail to ``num_features`` numbers.
         rows: Tiles in a row and in a column; a clip holds at most ``rows`` squared frames.
         dropout: Probability of dropping a feature in training.
+        tuning: As of :class:`~unmask.models.detector.Detector`.
+        grayscale: As of :class:`~unmask.models.detector.Detector`.
 
     Attributes:
         image_size: Side of one frame in pixels.
@@ -37,7 +40,15 @@ class TallDetector(nn.Module):
         ValueError: If the thumbnail cannot be cut into ``rows`` rows of whole pixels.
     """
 
-    def __init__(self, backbone: Backbone, *, rows: int = 2, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        rows: int = 2,
+        dropout: float = 0.0,
+        tuning: Tuning | None = None,
+        grayscale: bool = False,
+    ) -> None:
         super().__init__()
         if rows < 1 or backbone.image_size % rows:
             raise ValueError(
@@ -48,7 +59,8 @@ class TallDetector(nn.Module):
         self.max_frames = rows**2
         self.image_size = backbone.image_size // rows
         # A thumbnail is a clip of one frame, so that normalisation and checks are the detector's.
-        self.thumbnails = Detector(backbone, partial(MeanHead, dropout=dropout))
+        head = partial(MeanHead, dropout=dropout)
+        self.thumbnails = Detector(backbone, head, tuning=tuning, grayscale=grayscale)
 
     @property
     def backbone(self) -> Backbone:

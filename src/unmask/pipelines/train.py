@@ -1,7 +1,8 @@
 """One training run: from a store of face crops to the checkpoint that validation chose."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,15 +121,11 @@ def train(
         provenance=provenance.to_dict(),
         reads_features=data.reads_features,
     )
-    loggers = [make_logger(run_dir=run_dir) for make_logger in recipe.make_loggers]
-    for logger in loggers:
-        logger.log_hyperparams(config)
+    loggers = _loggers(recipe, run_dir, config)
     callbacks = [*recipe.callbacks, BatchSeed(recipe.seed)]
     trainer = recipe.make_trainer(run_dir=run_dir, callbacks=callbacks, loggers=loggers)
     try:
-        with warnings.catch_warnings():
-            # What is frozen stays in evaluation mode on purpose.
-            warnings.filterwarnings("ignore", message="Found .* in eval mode at the start")
+        with _frozen_parts_on_purpose():
             trainer.fit(task, data, ckpt_path=resume, weights_only=True)
     finally:
         close_loggers(loggers)
@@ -143,6 +140,21 @@ def train(
         num_parameters=count_parameters(detector),
         num_trainable=count_parameters(detector, trainable_only=True),
     )
+
+
+def _loggers(recipe: Recipe, run_dir: Path, config: dict[str, Any]) -> list[Logger]:
+    loggers = [make_logger(run_dir=run_dir) for make_logger in recipe.make_loggers]
+    for logger in loggers:
+        logger.log_hyperparams(config)
+    return loggers
+
+
+@contextmanager
+def _frozen_parts_on_purpose() -> Iterator[None]:
+    """Keep Lightning from warning of parts in evaluation mode: what is frozen stays in it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Found .* in eval mode at the start")
+        yield
 
 
 def _best_checkpoint(callbacks: list[Callback], run_dir: Path) -> BestCheckpoint:

@@ -59,7 +59,7 @@ def test_what_is_right_passes(arguments: list[str]) -> None:
         ("scheduler=null", "leave a group out with ~scheduler"),
         ("nonsense", "`nonsense` is not of the form key=value"),
         ("data=ffpp", "`data.root` is not set; add data.root=<value>."),
-        ("loss._target_=unmask.models.losses.make_focal", "has no 'make_focal'"),
+        ("loss._target_=unmask.models.losses.make_fokal", "has no 'make_fokal'"),
         ("loss._target_=unmask.modells.losses.x", "cannot import 'unmask.modells.losses'"),
         ("+unheard=1", "`unheard` is not a field that unmask reads"),
     ],

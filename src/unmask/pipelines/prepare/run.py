@@ -96,12 +96,10 @@ def prepare(
     """
     masks, boxes = masks or {}, boxes or {}
     _check_arguments(image_format, num_workers, time_limit_seconds, memory_limit_gb)
-    if boxes:
-        _check_cropper(extractor.cropper)
+    _check_cropper(extractor.cropper, boxes)
     rows = _checked_rows(videos, masks, boxes)
     work = Work(root, store_dir, extractor, image_format, face_video)
-    made_of = fingerprint(videos, masks, boxes)
-    record = _record(work, settings, made_of, are_annotated=bool(boxes))
+    record = _record(work, settings, fingerprint(videos, masks, boxes), boxes)
     with only_writer(store_dir, shard) as worker_lock:
         summary = finished(store_dir, record)
         if summary is not None and not (retry_failures and summary.num_failures):
@@ -142,13 +140,16 @@ def _check_arguments(
 
 
 def _record(
-    work: Work, settings: Mapping[str, Any] | None, videos: str, *, are_annotated: bool
+    work: Work,
+    settings: Mapping[str, Any] | None,
+    videos: str,
+    boxes: Mapping[str, AnnotatedBox],
 ) -> dict[str, Any]:
     """Say what decides a store's content, ``videos`` being their fingerprint."""
     if settings is None:
         settings = {"extractor": work.extractor}
         settings |= {} if work.face_video is None else {"face_video": work.face_video}
-    if are_annotated:
+    if boxes:
         # Crops of annotated and of detected faces never share a store.
         settings = {**settings, "faces": "annotated"}
     record = {"settings": plain(settings), "image_format": work.image_format, "videos": videos}
@@ -170,8 +171,8 @@ def _check_root(root: Path) -> None:
         raise DataError(f"There is no folder {root}; set data.root to where the data set lies.")
 
 
-def _check_cropper(cropper: Cropper) -> None:
-    if cropper.needs_landmarks:
+def _check_cropper(cropper: Cropper, boxes: Mapping[str, AnnotatedBox]) -> None:
+    if boxes and cropper.needs_landmarks:
         raise ConfigError(
             f"{type(cropper).__name__} needs the eyes, nose and mouth of a face, but this data set "
             "gives only a box for each. Choose prepare/cropper=square."

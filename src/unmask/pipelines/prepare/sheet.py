@@ -87,7 +87,11 @@ def render_sheet(
         "least_likely": _least_likely(store_dir, detected),
         "smallest": _smallest(store_dir, annotated),
     }
-    templates = Environment(
+    return _templates().get_template("prepare.html.jinja").render(context)
+
+
+def _templates() -> Environment:
+    return Environment(
         loader=ChoiceLoader(
             [
                 PackageLoader("unmask.pipelines.prepare", "templates"),
@@ -101,7 +105,6 @@ def render_sheet(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return templates.get_template("prepare.html.jinja").render(context)
 
 
 def method_counts(
