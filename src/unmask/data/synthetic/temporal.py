@@ -125,7 +125,7 @@ def wrong_order(rng: np.random.Generator, num_frames: int) -> NDArray[np.int64]:
 
     Example:
         >>> wrong_order(np.random.default_rng(0), 6).tolist()
-        [2, 4, 0, 3, 5, 1]
+        [5, 3, 0, 2, 4, 1]
     """
     while True:
         order = rng.permutation(num_frames)
