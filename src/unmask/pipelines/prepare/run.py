@@ -100,7 +100,7 @@ def prepare(
     rows = _checked_rows(videos, masks, boxes)
     work = Work(root, store_dir, extractor, image_format, face_video)
     record = _record(work, settings, fingerprint(videos, masks, boxes), boxes)
-    with only_writer(store_dir, shard) as worker_lock:
+    with only_writer(store_dir, shard) as worker_lock, _says_what_cannot_be_written(store_dir):
         summary = finished(store_dir, record)
         if summary is not None and not (retry_failures and summary.num_failures):
             return summary
@@ -113,11 +113,8 @@ def prepare(
             memory_limit_gb=memory_limit_gb,
             on_start=partial(hold, worker_lock),
         )
-        with _says_what_cannot_be_written(store_dir):
-            _write_parts(
-                store_dir, outcomes, num_to_do=len(to_do), num_videos=len(own), console=console
-            )
-            return _merge_if_all_are_done(store_dir, videos, rows, own, record)
+        _write_parts(store_dir, outcomes, num_to_do=len(to_do), num_videos=len(own), console=console)
+        return _merge_if_all_are_done(store_dir, videos, rows, own, record)
 
 
 def _check_arguments(
