@@ -113,7 +113,7 @@ def prepare(
             memory_limit_gb=memory_limit_gb,
             on_start=partial(hold, worker_lock),
         )
-        _write_parts(store_dir, outcomes, num_to_do=len(to_do), num_videos=len(own), console=console)
+        _write_parts(store_dir, outcomes, num_left=len(to_do), num_all=len(own), console=console)
         return _merge_if_all_are_done(store_dir, videos, rows, own, record)
 
 
@@ -234,8 +234,8 @@ def _write_parts(
     store_dir: Path,
     outcomes: Iterator[tuple[Video, Part | WorkerFailure]],
     *,
-    num_to_do: int,
-    num_videos: int,
+    num_left: int,
+    num_all: int,
     console: Console | None,
 ) -> None:
     """Write a part for each video that ends, and show how far it is."""
@@ -249,8 +249,8 @@ def _write_parts(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_interactive) as progress:
-        num_done = num_videos - num_to_do
-        bar = progress.add_task("", completed=num_done, total=num_videos, failures=0, rate="")
+        num_done = num_all - num_left
+        bar = progress.add_task("", completed=num_done, total=num_all, failures=0, rate="")
         num_failures = 0
         for video, outcome in outcomes:
             if isinstance(outcome, WorkerFailure):
