@@ -1,5 +1,6 @@
 """Every reported metric against a slow definition written apart from it, on 1,000 tables."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -20,7 +21,6 @@ from unmask.evaluation.metrics import (
     roc_auc,
     true_positive_rate,
 )
-import itertools
 
 NUM_TABLES = 1000
 Table = tuple[Labels, Scores]
