@@ -58,6 +58,7 @@ def write_reports(runs: list[Path], plan: EvalConfig, *, seed: int, overview_dir
                 runs[0],
                 num_resamples=plan.num_resamples,
                 how=plan.video_score,
+                top_k=plan.top_k,
                 unscored=plan.unscored,
                 seed=seed,
             )
@@ -68,6 +69,7 @@ def write_reports(runs: list[Path], plan: EvalConfig, *, seed: int, overview_dir
         out_dir=overview_dir,
         num_resamples=plan.num_resamples,
         how=plan.video_score,
+        top_k=plan.top_k,
         unscored=plan.unscored,
         seed=seed,
     )

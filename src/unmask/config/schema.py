@@ -107,7 +107,8 @@ class EvalConfig(_Section):
     """What a trained detector is measured on, and how."""
 
     datasets: dict[str, DataConfig]
-    video_score: Literal["mean", "max"]
+    video_score: Literal["mean", "max", "topk"]
+    top_k: PositiveInt = 3
     # YAML reads an unquoted 0.5 as a number.
     unscored: Annotated[Literal["exclude", "0.5"], BeforeValidator(str)]
     num_resamples: PositiveInt

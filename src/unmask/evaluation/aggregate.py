@@ -6,26 +6,32 @@ import pandas as pd
 
 from unmask.evaluation.predictions import PREDICTIONS_KEY, VIDEO_FACTS, VIDEO_KEY
 
-Aggregation = Literal["mean", "max"]
+Aggregation = Literal["mean", "max", "topk"]
 UnscoredPolicy = Literal["exclude", "0.5"]
+# Clips behind a video's score under "topk", where nothing else is said.
+TOP_K = 3
 VIDEO_COLUMNS = [*VIDEO_KEY, *VIDEO_FACTS, "score", "num_clips"]
 
 
-def video_scores(predictions: pd.DataFrame, how: Aggregation = "mean") -> pd.DataFrame:
+def video_scores(
+    predictions: pd.DataFrame, how: Aggregation = "mean", *, top_k: int = TOP_K
+) -> pd.DataFrame:
     """Give every video one score from all clips of all its faces.
 
     The result does not depend on the order of the rows, to the last bit.
 
     Args:
         predictions: Checked predictions, one row per clip.
-        how: ``"mean"`` over the clips, or ``"max"``, for which one fake face makes a video fake.
+        how: ``"mean"`` over the clips; ``"max"``, for which one fake face makes a video fake; or
+            ``"topk"``, the mean of the ``top_k`` highest, for which some fake seconds do.
+        top_k: Clips behind a score under ``"topk"``, at least 1; a video with fewer gives all.
 
     Returns:
         One row per video in the order of (dataset, video_id) with its label, method, group, split,
         score in [0, 1] and ``num_clips``.
 
     Raises:
-        ValueError: If ``how`` is neither.
+        ValueError: If ``how`` is none of these or ``top_k`` is less than 1.
 
     Example:
         >>> clips = pd.DataFrame({
@@ -36,10 +42,18 @@ def video_scores(predictions: pd.DataFrame, how: Aggregation = "mean") -> pd.Dat
     """
     if how not in get_args(Aggregation):
         raise ValueError(f"how must be one of {get_args(Aggregation)}, got {how!r}.")
+    if top_k < 1:
+        raise ValueError(f"top_k must be at least 1, got {top_k}.")
     # Sums of floats depend on their order, hence the sort.
-    by_video = predictions.sort_values(PREDICTIONS_KEY).groupby(VIDEO_KEY, sort=True)
+    ordered = predictions.sort_values(PREDICTIONS_KEY)
+    by_video = ordered.groupby(VIDEO_KEY, sort=True)
     videos = by_video[VIDEO_FACTS].first()
-    videos["score"] = by_video["score"].agg(how)
+    if how == "topk":
+        highest = ordered.sort_values("score", ascending=False, kind="stable")
+        kept = highest.groupby(VIDEO_KEY, sort=True).head(top_k)
+        videos["score"] = kept.groupby(VIDEO_KEY, sort=True)["score"].mean()
+    else:
+        videos["score"] = by_video["score"].agg(how)
     videos["num_clips"] = by_video.size()
     result: pd.DataFrame = videos.reset_index()[VIDEO_COLUMNS]
     return result

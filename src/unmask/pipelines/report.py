@@ -7,9 +7,10 @@ from typing import Any
 
 from unmask.core.errors import DataError
 from unmask.core.files import write_json, write_text
-from unmask.evaluation.aggregate import Aggregation, UnscoredPolicy
-from unmask.evaluation.report.measure import Protocol, measure
+from unmask.evaluation.aggregate import TOP_K, Aggregation, UnscoredPolicy
+from unmask.evaluation.report.measure import measure
 from unmask.evaluation.report.overview import overview_row, render_overview
+from unmask.evaluation.report.protocol import Protocol
 from unmask.evaluation.report.render import render_report
 from unmask.evaluation.report.run import read_run
 
@@ -51,6 +52,7 @@ def report(
     *,
     num_resamples: int = 1000,
     how: Aggregation = "mean",
+    top_k: int = TOP_K,
     unscored: UnscoredPolicy = "exclude",
     level: float = 0.95,
     seed: int = 0,
@@ -65,6 +67,7 @@ def report(
             ``unscored.parquet`` and ``metrics.csv`` of the training.
         num_resamples: Resamples behind each interval.
         how: How the clips of a video give its score.
+        top_k: Clips behind it where ``how`` is ``"topk"``.
         unscored: What becomes of videos without a usable face.
         level: Share of the resamples inside an interval.
         seed: Of the resamples.
@@ -78,7 +81,12 @@ def report(
         ValueError: If an argument is out of range.
     """
     protocol = Protocol(
-        how=how, unscored=unscored, num_resamples=num_resamples, level=level, seed=seed
+        how=how,
+        top_k=top_k,
+        unscored=unscored,
+        num_resamples=num_resamples,
+        level=level,
+        seed=seed,
     )
     run = read_run(run_dir)
     metrics = measure(
@@ -103,6 +111,7 @@ def report_runs(
     out_dir: Path,
     num_resamples: int = 1000,
     how: Aggregation = "mean",
+    top_k: int = TOP_K,
     unscored: UnscoredPolicy = "exclude",
     level: float = 0.95,
     seed: int = 0,
@@ -114,6 +123,7 @@ def report_runs(
         out_dir: Where ``overview.html`` and ``overview.md`` go.
         num_resamples: As in :func:`report`.
         how: As in :func:`report`.
+        top_k: As in :func:`report`.
         unscored: As in :func:`report`.
         level: As in :func:`report`.
         seed: As in :func:`report`.
@@ -133,6 +143,7 @@ def report_runs(
             run_dir,
             num_resamples=num_resamples,
             how=how,
+            top_k=top_k,
             unscored=unscored,
             level=level,
             seed=seed,

@@ -44,6 +44,37 @@ def test_mean_and_max_match_a_table_worked_by_hand() -> None:
     assert video_scores(table)["num_clips"].tolist() == [2, 2]
 
 
+def test_the_highest_clips_match_a_table_worked_by_hand() -> None:
+    # d/0 has 0.2, 0.6, 0.3 and d/1 has 0.4, 0.8: of two faces each, because the track is ignored
+    table = clips([0.2, 0.4, 0.6, 0.8, 0.3], videos=2).assign(track_id=[0, 0, 1, 1, 1])
+    two, three = (video_scores(table, "topk", top_k=k) for k in (2, 3))
+    assert two["score"].tolist() == pytest.approx([0.45, 0.6])
+    assert three["score"].tolist() == pytest.approx([1.1 / 3, 0.6])
+    assert two["num_clips"].tolist() == [3, 2]
+
+
+@given(scores=st.lists(st.floats(0, 1), min_size=3, max_size=20), data=st.data())
+def test_the_highest_one_is_the_maximum_and_all_are_the_mean(
+    scores: list[float], data: st.DataObject
+) -> None:
+    table = clips(scores)
+    shuffled = table.iloc[data.draw(st.permutations(range(len(table))))]
+    highest = video_scores(shuffled, "topk", top_k=1)["score"]
+    assert highest.tolist() == video_scores(table, "max")["score"].tolist()
+    every = video_scores(shuffled, "topk", top_k=20)["score"]
+    assert every.tolist() == pytest.approx(video_scores(table)["score"].tolist())
+    pd.testing.assert_frame_equal(
+        video_scores(shuffled, "topk", top_k=2),
+        video_scores(table, "topk", top_k=2),
+        check_exact=True,
+    )
+
+
+def test_no_clips_behind_a_score_are_refused() -> None:
+    with pytest.raises(ValueError, match="top_k must be at least 1, got 0"):
+        video_scores(clips([0.1]), "topk", top_k=0)
+
+
 def test_an_unknown_way_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="'median'"):
         video_scores(clips([0.1]), "median")  # type: ignore[arg-type]

@@ -1,24 +1,44 @@
+from collections.abc import Callable
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as reference
 
 from unmask.core.errors import PredictionsError
-from unmask.evaluation import uncertainty
-from unmask.evaluation.metrics import Labels, Scores, decisions_at, equal_error_rate
+from unmask.evaluation import resamples
+from unmask.evaluation.metrics import (
+    Labels,
+    Scores,
+    brier_score,
+    decisions_at,
+    equal_error_rate,
+    log_loss,
+    partial_auc,
+    true_positive_rate,
+)
+from unmask.evaluation.resamples import ClusteredRows, Resamples, Values
 from unmask.evaluation.uncertainty import (
-    Weights,
+    ResampledMetric,
     cluster_bootstrap_interval,
+    cluster_bootstrap_intervals,
     weighted_accuracy,
     weighted_auc,
     weighted_average_precision,
     weighted_balanced_accuracy,
+    weighted_brier_score,
     weighted_equal_error_rate,
+    weighted_log_loss,
+    weighted_partial_auc,
+    weighted_true_positive_rate,
 )
+
+Rows = tuple[Labels, Scores, Values]
 
 
 @pytest.fixture
-def rows() -> tuple[Labels, Scores, Weights]:
+def rows() -> Rows:
     """Return 60 rows with ties and 20 resamples, in which some rows weigh nothing."""
     generator = np.random.default_rng(7)
     labels = generator.permutation(np.repeat([0, 1], 30))
@@ -40,47 +60,83 @@ def people(num_groups: int = 30, *, copies: int = 1, seed: int = 5) -> pd.DataFr
     return pd.concat([table] * copies, ignore_index=True)
 
 
-def test_weighted_auc_equals_scikit_learns(rows: tuple[Labels, Scores, Weights]) -> None:
+def drawn(labels: Labels, scores: Scores, weights: Values) -> Resamples:
+    return Resamples(ClusteredRows(labels, scores, np.arange(len(labels)), len(labels)), weights)
+
+
+def test_weighted_auc_equals_scikit_learns(rows: Rows) -> None:
     labels, scores, weights = rows
     expected = [reference.roc_auc_score(labels, scores, sample_weight=one) for one in weights]
-    np.testing.assert_allclose(weighted_auc(labels, scores, weights), expected)
+    np.testing.assert_allclose(weighted_auc(drawn(*rows)), expected)
 
 
-def test_weighted_average_precision_equals_scikit_learns(
-    rows: tuple[Labels, Scores, Weights],
-) -> None:
+def test_weighted_average_precision_equals_scikit_learns(rows: Rows) -> None:
     labels, scores, weights = rows
     expected = [
         reference.average_precision_score(labels, scores, sample_weight=one) for one in weights
     ]
-    np.testing.assert_allclose(weighted_average_precision(labels, scores, weights), expected)
+    np.testing.assert_allclose(weighted_average_precision(drawn(*rows)), expected)
 
 
-def test_weighted_equal_error_rate_equals_that_of_repeated_rows(
-    rows: tuple[Labels, Scores, Weights],
+@pytest.mark.parametrize(
+    ("weighted", "plain"),
+    [
+        (weighted_equal_error_rate, equal_error_rate),
+        (weighted_partial_auc(0.1), lambda y, s: partial_auc(y, s, max_fpr=0.1)),
+        (weighted_partial_auc(1.0), lambda y, s: partial_auc(y, s, max_fpr=1.0)),
+        (weighted_true_positive_rate(0.05), lambda y, s: true_positive_rate(y, s, max_fpr=0.05)),
+        (weighted_true_positive_rate(0.3), lambda y, s: true_positive_rate(y, s, max_fpr=0.3)),
+        (weighted_log_loss, log_loss),
+        (weighted_brier_score, brier_score),
+        (weighted_accuracy(0.5), lambda y, s: decisions_at(y, s, 0.5).accuracy),
+        (weighted_balanced_accuracy(0.5), lambda y, s: decisions_at(y, s, 0.5).balanced_accuracy),
+    ],
+    ids=["eer", "pauc", "auc", "tpr@5%", "tpr@30%", "log_loss", "brier", "acc", "balanced"],
+)
+def test_a_weighted_metric_equals_that_of_repeated_rows(
+    rows: Rows, weighted: ResampledMetric, plain: Callable[[Labels, Scores], float]
 ) -> None:
     labels, scores, weights = rows
     expected = [
-        equal_error_rate(np.repeat(labels, one.astype(int)), np.repeat(scores, one.astype(int)))
+        plain(np.repeat(labels, one.astype(int)), np.repeat(scores, one.astype(int)))
         for one in weights
     ]
-    np.testing.assert_allclose(weighted_equal_error_rate(labels, scores, weights), expected)
+    np.testing.assert_allclose(weighted(drawn(*rows)), expected, rtol=1e-12)
 
 
-def test_weighted_accuracies_equal_those_of_repeated_rows(
-    rows: tuple[Labels, Scores, Weights],
-) -> None:
-    labels, scores, weights = rows
-    expected = [
-        decisions_at(
-            np.repeat(labels, one.astype(int)), np.repeat(scores, one.astype(int)), threshold=0.5
-        )
-        for one in weights
-    ]
-    plain = weighted_accuracy(0.5)(labels, scores, weights)
-    balanced = weighted_balanced_accuracy(0.5)(labels, scores, weights)
-    np.testing.assert_allclose(plain, [one.accuracy for one in expected])
-    np.testing.assert_allclose(balanced, [one.balanced_accuracy for one in expected])
+def test_metrics_bounded_together_see_the_draws_of_one_alone() -> None:
+    together = cluster_bootstrap_intervals(
+        people(), {"auc": weighted_auc, "brier": weighted_brier_score}, num_resamples=50
+    )
+    for name, metric in (("auc", weighted_auc), ("brier", weighted_brier_score)):
+        alone = cluster_bootstrap_interval(people(), metric, num_resamples=50)
+        assert together[name] == alone
+
+
+def test_many_distinct_scores_are_told_apart_well_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = people(2000)
+    metrics: dict[str, ResampledMetric] = {
+        "auc": weighted_auc,
+        "ap": weighted_average_precision,
+        "eer": weighted_equal_error_rate,
+        "pauc": weighted_partial_auc(0.1),
+    }
+    exact = cluster_bootstrap_intervals(table, metrics, num_resamples=50)
+    monkeypatch.setattr(resamples, "MAX_LEVELS", 1000)
+    coarse = cluster_bootstrap_intervals(table, metrics, num_resamples=50)
+    for name, interval in exact.items():
+        assert coarse[name] != interval  # the levels have an effect
+        ends = (coarse[name].low, coarse[name].high)
+        assert ends == pytest.approx((interval.low, interval.high), abs=5e-4)
+
+
+def test_coarse_levels_keep_equal_scores_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resamples, "MAX_LEVELS", 3)
+    scores = np.array([0.9, 0.9, 0.9, 0.8, 0.7, 0.7, 0.1, 0.2, 0.2, 0.2])
+    rows = ClusteredRows(np.tile([0, 1], 5), scores, np.arange(10), 10)
+    reals, fakes = rows.sums_by_level
+    # Of 10 rows in 3 levels: 0.9 starts at row 0, 0.8 at 3, 0.7 at 4, 0.2 at 6 and 0.1 at 9.
+    assert (reals + fakes).sum(axis=1).tolist() == [4, 2 + 3, 1]
 
 
 def test_row_order_does_not_change_an_interval() -> None:
@@ -110,25 +166,61 @@ def test_a_wider_level_gives_a_wider_interval() -> None:
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
-def test_the_share_inside_is_near_the_level() -> None:
-    truth = 0.7602  # P(N(0.6, 0.2) > N(0.4, 0.2)) = Phi(0.2 / (0.2 * sqrt 2))
-    inside = 0
-    for seed in range(100):
+def filmed(generator: np.random.Generator, num_groups: int = 80) -> pd.DataFrame:
+    """Return people whose videos share a shift: 1 or 2 real and 1 to 3 fake ones each."""
+    reals = generator.integers(1, 3, num_groups)
+    fakes = generator.integers(1, 4, num_groups)
+    groups = np.concatenate([np.repeat(np.arange(num_groups), part) for part in (reals, fakes)])
+    labels = np.repeat([0, 1], [reals.sum(), fakes.sum()])
+    shift = generator.normal(0, 1, num_groups)[groups]
+    logits = 1.5 * labels + shift + generator.normal(0, 1, len(labels))
+    return pd.DataFrame({"label": labels, "score": 1 / (1 + np.exp(-logits)), "group": groups})
+
+
+def test_the_interval_of_95_percent_covers_the_truth_as_often() -> None:
+    # One real and one fake of different people differ by N(1.5, 4): P(> 0) = Phi(0.75).
+    truth = NormalDist().cdf(1.5 / 2)
+    generator, inside, width = np.random.default_rng(11), 0, 0.0
+    for simulation in range(1000):
         found = cluster_bootstrap_interval(
-            people(60, seed=seed), weighted_auc, num_resamples=200, level=0.9
+            filmed(generator), weighted_auc, num_resamples=400, seed=simulation
         )
         inside += found.low <= truth <= found.high
-    assert 80 <= inside <= 98
+        width += (found.high - found.low) / 1000
+    assert 920 <= inside <= 980
+    assert width < 0.15  # an interval that says something
+
+
+@pytest.mark.parametrize(("cluster", "fewest", "most"), [("group", 182, 199), ("row", 0, 160)])
+def test_drawing_single_videos_of_people_covers_too_rarely(
+    cluster: str, fewest: int, most: int
+) -> None:
+    """Ten videos of each person, all real or all fake: 95 % of 200 would be 190."""
+    generator, inside = np.random.default_rng(12), 0
+    truth = NormalDist().cdf(1.5 / 2)
+    groups, labels = np.repeat(np.arange(80), 10), np.repeat([0, 1], 400)
+    for simulation in range(200):
+        logits = 1.5 * labels + generator.normal(0, 1, 80)[groups] + generator.normal(0, 1, 800)
+        table = pd.DataFrame({"label": labels, "score": 1 / (1 + np.exp(-logits))})
+        found = cluster_bootstrap_interval(
+            table.assign(group=groups, row=table.index),
+            weighted_auc,
+            cluster=cluster,
+            num_resamples=200,
+            seed=simulation,
+        )
+        inside += found.low <= truth <= found.high
+    assert fewest <= inside <= most
 
 
 def test_small_chunks_cover_every_resample(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
-    def measured(labels: Labels, scores: Scores, weights: Weights) -> Scores:
-        sizes.append(len(weights))
-        return weighted_auc(labels, scores, weights)
+    def measured(resampled: Resamples) -> Values:
+        sizes.append(len(resampled.counts))
+        return weighted_auc(resampled)
 
-    monkeypatch.setattr(uncertainty, "MAX_WEIGHTS", 600)
+    monkeypatch.setattr(resamples, "MAX_CELLS", 600)
     cluster_bootstrap_interval(people(), measured, num_resamples=95)
     assert sum(sizes) == 95
     assert max(sizes) == 10

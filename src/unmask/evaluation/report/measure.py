@@ -3,80 +3,23 @@
 The result holds no time, date or path of a machine, so that equal predictions give equal bytes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from unmask.core.errors import PredictionsError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
-from unmask.evaluation.aggregate import Aggregation, UnscoredPolicy, video_scores, with_unscored
-from unmask.evaluation.metrics import (
-    Labels,
-    Scores,
-    average_precision,
-    balanced_accuracy_threshold,
-    decisions_at,
-    equal_error_rate,
-    require_both_classes,
-    roc_auc,
-)
-from unmask.evaluation.uncertainty import (
-    WeightedMetric,
-    cluster_bootstrap_interval,
-    weighted_accuracy,
-    weighted_auc,
-    weighted_average_precision,
-    weighted_balanced_accuracy,
-    weighted_equal_error_rate,
-)
+from unmask.evaluation.aggregate import video_scores, with_unscored
+from unmask.evaluation.metrics import balanced_accuracy_threshold, require_both_classes
+from unmask.evaluation.report.level import estimate_auc, measure_level
+from unmask.evaluation.report.protocol import Protocol
 
-RANKINGS: Final[dict[str, tuple[Callable[[Labels, Scores], float], WeightedMetric]]] = {
-    "auc": (roc_auc, weighted_auc),
-    "average_precision": (average_precision, weighted_average_precision),
-    "equal_error_rate": (equal_error_rate, weighted_equal_error_rate),
-}
 # Fakes of other footage than the rest of a set, and what their real videos are called there: trees
 # of FaceForensics++ hold DeepFakeDetection's actors beside YouTube; DeepfakeBench names them too.
 REALS_OF: Final = {"DeepFakeDetection": "actors", "DFD_fake": "DFD_real"}
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How predictions become numbers.
-
-    Args:
-        how: How the clips of a video give its score.
-        unscored: What becomes of videos without a usable face.
-        num_resamples: Resamples behind each interval.
-        level: Share of the resamples inside an interval.
-        seed: Of the resamples.
-    """
-
-    how: Aggregation = "mean"
-    unscored: UnscoredPolicy = "exclude"
-    num_resamples: int = 1000
-    level: float = 0.95
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse values outside what is allowed.
-
-        Raises:
-            ValueError: If an argument is out of range.
-        """
-        if self.how not in get_args(Aggregation):
-            raise ValueError(f"how must be one of {get_args(Aggregation)}, got {self.how!r}.")
-        if self.unscored not in get_args(UnscoredPolicy):
-            raise ValueError(
-                f"unscored must be one of {get_args(UnscoredPolicy)}, got {self.unscored!r}."
-            )
-        if self.num_resamples < 1:
-            raise ValueError(f"num_resamples must be at least 1, got {self.num_resamples}.")
-        if not 0.0 < self.level < 1.0:
-            raise ValueError(f"level must lie between 0 and 1, got {self.level}.")
 
 
 def measure(
@@ -118,7 +61,8 @@ def measure(
         )
     if predictions.empty:
         raise PredictionsError("The table of predictions has no rows; there is nothing to measure.")
-    videos = with_unscored(video_scores(predictions, protocol.how), unscored, protocol.unscored)
+    scored = video_scores(predictions, protocol.how, top_k=protocol.top_k)
+    videos = with_unscored(scored, unscored, protocol.unscored)
     threshold = fix_threshold(videos, source_datasets, threshold_split)
     datasets: dict[str, dict[str, Any]] = {}
     for dataset, split, clips in _splits(predictions):
@@ -202,68 +146,11 @@ def _measure_split(
     return {
         "clip": {
             "frames_per_clip": [int(clips["num_frames"].min()), int(clips["num_frames"].max())],
-            **_measure_level(clips, threshold, protocol),
+            **measure_level(clips, threshold, protocol),
         },
-        "video": _measure_level(videos, threshold, protocol),
+        "video": measure_level(videos, threshold, protocol),
         "methods": _measure_methods(videos, threshold, protocol),
     }
-
-
-def _measure_level(
-    table: pd.DataFrame, threshold: float | None, protocol: Protocol
-) -> dict[str, Any]:
-    num_fake = int((table["label"] == FAKE).sum())
-    return {
-        "count": len(table),
-        "num_real": len(table) - num_fake,
-        "num_fake": num_fake,
-        "num_groups": int(table["group"].nunique()),
-        "majority_accuracy": max(num_fake, len(table) - num_fake) / len(table),
-        **{
-            name: _estimate(table, plain, weighted, protocol)
-            for name, (plain, weighted) in RANKINGS.items()
-        },
-        "at_half": _decide(table, 0.5, protocol),
-        "at_threshold": None if threshold is None else _decide(table, threshold, protocol),
-    }
-
-
-def _estimate(
-    table: pd.DataFrame,
-    metric: Callable[[Labels, Scores], float],
-    weighted: WeightedMetric,
-    protocol: Protocol,
-) -> dict[str, float | None]:
-    value = metric(table["label"].to_numpy(np.int64), table["score"].to_numpy(np.float64))
-    return {"value": value, **_ends(table, weighted, protocol)}
-
-
-def _ends(
-    table: pd.DataFrame, weighted: WeightedMetric, protocol: Protocol
-) -> dict[str, float | None]:
-    if table["group"].nunique() == 1:
-        return {"low": None, "high": None}
-    interval = cluster_bootstrap_interval(
-        table,
-        weighted,
-        num_resamples=protocol.num_resamples,
-        level=protocol.level,
-        seed=protocol.seed,
-    )
-    return {"low": interval.low, "high": interval.high}
-
-
-def _decide(table: pd.DataFrame, threshold: float, protocol: Protocol) -> dict[str, Any]:
-    decisions = decisions_at(
-        table["label"].to_numpy(np.int64), table["score"].to_numpy(np.float64), threshold
-    )
-    content = asdict(decisions)
-    for name, weighted in (
-        ("accuracy", weighted_accuracy(threshold)),
-        ("balanced_accuracy", weighted_balanced_accuracy(threshold)),
-    ):
-        content[name] = {"value": content[name], **_ends(table, weighted, protocol)}
-    return content
 
 
 def _measure_methods(
@@ -301,7 +188,7 @@ def _auc_of_method(fakes: pd.DataFrame, reals: pd.DataFrame, protocol: Protocol)
     if reals.empty:
         own = REALS_OF[str(fakes["method"].iloc[0])]
         return {"auc": None, "reason": f"its real videos, '{own}', are not here"}
-    return {"auc": _estimate(pd.concat([reals, fakes]), roc_auc, weighted_auc, protocol)}
+    return {"auc": estimate_auc(pd.concat([reals, fakes]), protocol)}
 
 
 def _count_unscored(unscored: pd.DataFrame) -> dict[str, Any]:

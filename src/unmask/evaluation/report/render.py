@@ -103,7 +103,7 @@ def render_report(run: Run, metrics: dict[str, Any]) -> tuple[str, str]:
 def measured_videos(run: Run, metrics: dict[str, Any], block: Block) -> pd.DataFrame:
     """Return the videos of one split as they were measured, one row each."""
     protocol = metrics["protocol"]
-    videos = video_scores(run.predictions, protocol["how"])
+    videos = video_scores(run.predictions, protocol["how"], top_k=protocol["top_k"])
     measured = with_unscored(videos, run.unscored, protocol["unscored"])
     chosen: pd.DataFrame = measured[
         (measured["dataset"] == block.dataset) & (measured["split"] == block.split)

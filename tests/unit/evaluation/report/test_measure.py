@@ -6,7 +6,8 @@ import pytest
 
 from unmask.core.errors import PredictionsError
 from unmask.evaluation.predictions import empty_unscored
-from unmask.evaluation.report.measure import Protocol, fix_threshold, measure
+from unmask.evaluation.report.measure import fix_threshold, measure
+from unmask.evaluation.report.protocol import Protocol
 from unmask.evaluation.report.wording import blocks, cautions, headline
 
 PROTOCOL = Protocol(num_resamples=50)
@@ -204,7 +205,8 @@ def test_fakes_of_the_actors_without_the_actors_have_a_reason_and_no_auc(real: s
     [
         ({"how": "median"}, "'median'"),
         ({"unscored": "drop"}, "'drop'"),
-        ({"num_resamples": 0}, "got 0"),
+        ({"top_k": 0}, "top_k must be at least 1, got 0"),
+        ({"num_resamples": 0}, "num_resamples must be at least 1, got 0"),
         ({"level": 2.0}, r"got 2\.0"),
     ],
 )

@@ -1,20 +1,12 @@
-"""What is reported of labels and scores. Positive is always fake.
-
-Each function takes ``labels`` (n,), 0 real or 1 fake, and ``scores`` (n,), the probability of fake.
-A metric that needs both classes refuses a set that has one, instead of answering 0.5.
-"""
+"""What comes of a threshold, and how one is chosen."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn import metrics as reference
 
-from unmask.core.errors import PredictionsError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
-
-Labels = NDArray[np.int64]
-Scores = NDArray[np.float64]
+from unmask.evaluation.metrics.labels import Labels, Scores, require_both_classes
 
 
 @dataclass(frozen=True)
@@ -51,68 +43,6 @@ class Decisions:
     balanced_accuracy: float
     classes: dict[str, ClassMetrics]
     confusion: tuple[tuple[int, int], tuple[int, int]]
-
-
-def roc_auc(labels: Labels, scores: Scores) -> float:
-    """Return the chance that a fake scores above a real one, ties counting half.
-
-    Raises:
-        PredictionsError: If one class is missing.
-
-    Example:
-        >>> roc_auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
-        0.75
-    """
-    require_both_classes(labels, "ROC AUC")
-    return float(reference.roc_auc_score(labels, scores))
-
-
-def average_precision(labels: Labels, scores: Scores) -> float:
-    """Return the average precision of fake over its recall; its chance level is the share of fakes.
-
-    Raises:
-        PredictionsError: If one class is missing.
-
-    Example:
-        >>> average_precision(np.array([0, 1]), np.array([0.2, 0.9]))
-        1.0
-    """
-    require_both_classes(labels, "average precision")
-    return float(reference.average_precision_score(labels, scores))
-
-
-def equal_error_rate(labels: Labels, scores: Scores) -> float:
-    """Return the error rate where as large a share of reals as of fakes is called wrongly.
-
-    The ROC curve is cut by the line of equal errors, between its points where need be.
-
-    Raises:
-        PredictionsError: If one class is missing.
-
-    Example:
-        >>> equal_error_rate(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
-        0.5
-    """
-    false_fake, true_fake = roc_points(labels, scores)
-    total = false_fake + true_fake
-    after = int(np.argmax(total >= 1.0))
-    before = after - 1
-    step = (1.0 - total[before]) / (total[after] - total[before])
-    return float(false_fake[before] + step * (false_fake[after] - false_fake[before]))
-
-
-def roc_points(labels: Labels, scores: Scores) -> tuple[Scores, Scores]:
-    """Return the ROC curve from (0, 0) to (1, 1).
-
-    Returns:
-        The share of reals called fake and the share of fakes called fake, both (points,).
-
-    Raises:
-        PredictionsError: If one class is missing.
-    """
-    require_both_classes(labels, "a ROC curve")
-    false_fake, true_fake, _ = reference.roc_curve(labels, scores)
-    return false_fake, true_fake
 
 
 def decisions_at(labels: Labels, scores: Scores, threshold: float) -> Decisions:
@@ -180,21 +110,3 @@ def balanced_accuracy_threshold(labels: Labels, scores: Scores) -> float:
     # The same merit can differ in its last bit when it is reached by other fractions.
     best = candidates[merit >= merit.max() - 1e-12]
     return float(best[np.argmin(np.abs(best - 0.5))])
-
-
-def require_both_classes(labels: Labels, purpose: str) -> None:
-    """Refuse labels of one class.
-
-    Args:
-        labels: 0 real, 1 fake, (n,).
-        purpose: What would need both, e.g. ``"ROC AUC"``.
-
-    Raises:
-        PredictionsError: If there is no real one or no fake one.
-    """
-    num_fake = int(np.count_nonzero(labels == FAKE))
-    num_real = len(labels) - num_fake
-    if num_real == 0 or num_fake == 0:
-        raise PredictionsError(
-            f"There are {num_real} real and {num_fake} fake ones, but {purpose} needs both classes."
-        )

@@ -1,0 +1,211 @@
+"""Whether one detector ranks better than another, or chance and the choice of people would do.
+
+Two answers to the same question stand beside each other. The primary one is a paired bootstrap
+over identity groups: both detectors see the same draws of people. DeLong's test is the usual one in
+print, but it takes videos for independent, so that several videos of one person count as several
+people and its p-values are then too small.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import erfc, sqrt
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from unmask.core.errors import PredictionsError
+from unmask.core.labels import FAKE, REAL
+from unmask.evaluation.metrics import Labels, Scores, require_both_classes, roc_auc
+from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
+from unmask.evaluation.resamples import ClusteredRows, Resamples, Values, draw_counts
+from unmask.evaluation.uncertainty import quantile_ends, weighted_auc
+
+
+@dataclass(frozen=True)
+class DeLong:
+    """DeLong's test of two AUCs over the same videos.
+
+    Args:
+        difference: First AUC less the second.
+        variance: Of the difference, as estimated.
+        p_value: Two-sided. 1 where the AUCs agree and the variance is 0; None where they differ and
+            it is 0, as for two rankings without a single error of another kind.
+    """
+
+    difference: float
+    variance: float
+    p_value: float | None
+
+
+@dataclass(frozen=True)
+class AucDifference:
+    """How much higher the first of two detectors ranks, over the same videos.
+
+    Args:
+        difference: First AUC less the second.
+        low: Lower end of the clustered bootstrap's interval; None where there is one group.
+        high: Its upper end.
+        p_value: Two-sided, of the clustered bootstrap; at least ``2 / (resamples + 1)``.
+        delong: The same under the assumption of independent videos.
+        num_videos: Videos that both scored.
+        num_groups: Identity groups among them.
+    """
+
+    difference: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    delong: DeLong
+    num_videos: int
+    num_groups: int
+
+
+def delong_test(labels: Labels, first: Scores, second: Scores) -> DeLong:
+    """Test whether two AUCs over the same videos differ.
+
+    DeLong, DeLong and Clarke-Pearson (1988), Comparing the areas under two or more correlated
+    receiver operating characteristic curves; by the midranks of Sun and Xu (2014), Fast
+    implementation of DeLong's algorithm, which take O(n log n). It assumes independent videos.
+
+    Args:
+        labels: 0 real, 1 fake, (n,); at least 2 of each.
+        first: Scores of one detector, (n,).
+        second: Scores of the other for the same videos, (n,).
+
+    Returns:
+        The test.
+
+    Raises:
+        PredictionsError: If there are fewer than 2 of a class.
+    """
+    require_both_classes(labels, "DeLong's test")
+    if min(np.bincount(labels, minlength=2)) < 2:
+        raise PredictionsError("DeLong's test needs at least 2 real and 2 fake videos.")
+    of_first, of_second = _placements(labels, first), _placements(labels, second)
+    difference = float((of_first[1] - of_second[1]).mean())
+    # The variance of a difference is that of the videos' own differences, by class.
+    variance = sum(
+        float(np.var(one - other, ddof=1)) / len(one)
+        for one, other in zip(of_first, of_second, strict=True)
+    )
+    if variance <= 0.0:
+        return DeLong(difference, 0.0, 1.0 if abs(difference) < 1e-12 else None)
+    return DeLong(difference, variance, erfc(abs(difference) / sqrt(2 * variance)))
+
+
+def _placements(labels: Labels, scores: Scores) -> tuple[Values, Values]:
+    """Return of each real the share of fakes above it, and of each fake that of reals below it."""
+    reals, fakes = scores[labels == REAL], scores[labels == FAKE]
+    among_all = rankdata(np.concatenate([reals, fakes]))
+    fakes_below = among_all[: len(reals)] - rankdata(reals)
+    reals_below = among_all[len(reals) :] - rankdata(fakes)
+    return 1.0 - fakes_below / len(fakes), reals_below / len(reals)
+
+
+def compare_aucs(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    *,
+    num_resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> AucDifference:
+    """Compare two detectors on the same videos.
+
+    The p-value inverts the interval: twice the smaller share of draws on either side of no
+    difference, each with one draw added, so that it is never 0 (Davison and Hinkley 1997).
+
+    Args:
+        first: One row per video with ``dataset``, ``video_id``, ``label``, ``group`` and ``score``.
+        second: The same videos as scored by the other.
+        num_resamples: Draws of groups, at least 1.
+        level: Share of the draws inside the interval, in (0, 1).
+        seed: Of the draws.
+
+    Returns:
+        The difference with its interval and both p-values.
+
+    Raises:
+        PredictionsError: If the videos or their labels, methods, groups or splits differ, or as
+            :func:`delong_test`.
+        ValueError: If ``num_resamples`` or ``level`` is out of range.
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level must lie between 0 and 1, got {level}.")
+    one, other = align_videos(first, second)
+    labels, codes = one["label"].to_numpy(np.int64), pd.factorize(one["group"], sort=True)[0]
+    scores = [table["score"].to_numpy(np.float64) for table in (one, other)]
+    delong = delong_test(labels, *scores)
+    difference = roc_auc(labels, scores[0]) - roc_auc(labels, scores[1])
+    num_groups = int(codes.max()) + 1
+    if num_groups == 1:
+        return AucDifference(difference, None, None, None, delong, len(one), 1)
+    rows = [ClusteredRows(labels, each, codes, num_groups) for each in scores]
+    drawn = np.concatenate(
+        [
+            weighted_auc(Resamples(rows[0], counts)) - weighted_auc(Resamples(rows[1], counts))
+            for counts, _ in draw_counts(rows[0], num_resamples=num_resamples, seed=seed)
+        ]
+    )
+    low, high = quantile_ends(drawn, level)
+    # Equal rankings differ in the last bit when their sums were taken in another order.
+    sides = [int((drawn <= 1e-12).sum()), int((drawn >= -1e-12).sum())]
+    p_value = min(1.0, 2 * (min(sides) + 1) / (len(drawn) + 1))
+    return AucDifference(difference, low, high, p_value, delong, len(one), num_groups)
+
+
+def align_videos(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two tables of videos in the same order.
+
+    Raises:
+        PredictionsError: If a video is missing in one, or repeats, or its facts differ.
+    """
+    one, other = (table.set_index(VIDEO_KEY).sort_index() for table in (first, second))
+    for table in (one, other):
+        if table.index.has_duplicates:
+            repeated = table.index[table.index.duplicated()][0]
+            raise PredictionsError(f"Video {repeated} stands twice in a table of videos.")
+    alone = one.index.symmetric_difference(other.index)
+    if len(alone):
+        raise PredictionsError(
+            f"{len(alone)} videos are scored by one of two runs alone, such as {alone[0]}; only "
+            "runs over the same videos can be compared."
+        )
+    facts = [name for name in VIDEO_FACTS if name in one and name in other]
+    differ = (one[facts] != other[facts]).any(axis=1)
+    if differ.any():
+        raise PredictionsError(
+            f"Video {one.index[differ][0]} has another label, method, group or split in each of "
+            "two runs; they were not scored on the same manifest."
+        )
+    return one.reset_index(), other.reset_index()
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for being several, so that one wrong claim among them stays unlikely.
+
+    Holm (1979), A simple sequentially rejective multiple test procedure: of m values the i-th
+    smallest is multiplied by m - i + 1; none may fall below a smaller one's.
+
+    Args:
+        p_values: Each in [0, 1].
+
+    Returns:
+        The adjusted values in the same order, each at most 1.
+
+    Raises:
+        ValueError: If a value lies outside [0, 1].
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+    """
+    outside = [value for value in p_values if not 0.0 <= value <= 1.0]
+    if outside:
+        raise ValueError(f"A p-value must lie in [0, 1], got {outside[0]}.")
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, p_values[index] * (len(p_values) - rank)))
+        adjusted[index] = highest
+    return adjusted
