@@ -50,6 +50,7 @@ def test_every_verb_composes(verb: str) -> None:
     given = {
         "evaluate": ["run=outputs/x"],
         "report": ["runs=outputs/*"],
+        "ensemble": ["runs=outputs/*"],
         "audit": ["manifests=data/*"],
     }.get(verb, [])
     assert problems_of(verb, *given) == []

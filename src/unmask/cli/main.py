@@ -20,6 +20,7 @@ VERBS = {
     "train": "face crops -> a detector, measured and reported",
     "evaluate": "a trained run -> predictions on its own and other data sets",
     "report": "predictions -> metrics.json, report.html, report.md",
+    "ensemble": "predictions of several runs -> one run that combines them",
 }
 
 

@@ -19,12 +19,16 @@ def report(arguments: list[str]) -> None:
 def _report(call: Call) -> None:
     config: ReportConfig = call.config
     write_reports(
-        _scored_runs(config.runs), config.eval, seed=config.seed, overview_dir=call.run_dir
+        scored_runs(config.runs), config.eval, seed=config.seed, overview_dir=call.run_dir
     )
 
 
-def _scored_runs(pattern: str) -> list[Path]:
-    """List the runs that a pattern matches, saying which of them have no predictions yet."""
+def scored_runs(pattern: str) -> list[Path]:
+    """List the runs that a pattern matches, saying which of them have no predictions yet.
+
+    Raises:
+        DataError: If no finished run matches, or none of them has predictions.
+    """
     found = (Path(path) for path in sorted(glob(pattern)))  # noqa: PTH207 - may be absolute
     finished = [path for path in found if (path / "run.json").is_file()]
     scored = [path for path in finished if (path / "predictions.parquet").is_file()]

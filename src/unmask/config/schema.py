@@ -210,6 +210,17 @@ class ReportConfig(_Section):
     paths: PathsConfig
 
 
+class EnsembleConfig(_Section):
+    """`unmask ensemble`."""
+
+    runs: str | list[str]
+    rule: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
+    grid_max: PositiveInt
+    seed: int = Field(ge=0, lt=2**32)
+    eval: EvalConfig
+    paths: PathsConfig
+
+
 VERBS: dict[str, type[_Section]] = {
     "index": IndexConfig,
     "prepare": PrepareVerbConfig,
@@ -218,4 +229,5 @@ VERBS: dict[str, type[_Section]] = {
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
     "report": ReportConfig,
+    "ensemble": EnsembleConfig,
 }

@@ -81,6 +81,12 @@ def read_run_card(run_dir: Path) -> RunCard:
             "`unmask train` writes it when training ends."
         )
     try:
-        return RunCard(**json.loads(path.read_text()))
+        content = json.loads(path.read_text())
+        if isinstance(content, dict) and content.get("kind") == "ensemble":
+            raise DataError(
+                f"{run_dir} is an ensemble and has no network of its own: evaluate its members, "
+                "then make it again with `unmask ensemble`."
+            )
+        return RunCard(**content)
     except (json.JSONDecodeError, TypeError) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
