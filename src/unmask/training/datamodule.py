@@ -74,7 +74,8 @@ class ClipDataModule(L.LightningDataModule):
         for split in ("train", "val"):
             require_both_classes(videos, split)
         self.batch_size = batch_size
-        self.num_workers = num_workers
+        # Cached features are read faster than a worker is started.
+        self.num_workers = 0 if all(one.features is not None for one in sets) else num_workers
         self.seed = seed
         self.train_clips, self.val_clips = (
             _clips_of(sets, split, layout=layout, image_size=image_size)
