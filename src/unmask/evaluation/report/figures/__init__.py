@@ -11,7 +11,11 @@ from unmask.evaluation.report.figures.curves import (
     reliability_chart,
     roc_chart,
 )
-from unmask.evaluation.report.figures.decisions import confusion_chart, score_chart
+from unmask.evaluation.report.figures.decisions import (
+    confusion_chart,
+    histogram_chart,
+    score_chart,
+)
 from unmask.evaluation.report.figures.features import features_chart
 from unmask.evaluation.report.figures.style import (
     FAKE_COLOUR,
@@ -34,6 +38,7 @@ __all__ = [
     "det_chart",
     "features_chart",
     "heat_map",
+    "histogram_chart",
     "learning_chart",
     "pr_chart",
     "ranking_chart",

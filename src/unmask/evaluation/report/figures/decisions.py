@@ -13,8 +13,11 @@ from unmask.evaluation.report.figures.style import (
     INK,
     REAL_COLOUR,
     Picture,
+    add_legend,
     chart,
+    line_look,
     picture,
+    short_name,
 )
 
 Confusion = Sequence[Sequence[int]] | Mapping[str, int]
@@ -87,6 +90,33 @@ def confusion_chart(name: str, matrix: Confusion) -> Picture:
             f"Confusion matrix of {name}: of {real_real + real_fake} real videos {real_fake} were "
             f"called fake, of {fake_real + fake_fake} fake ones {fake_real} were called real",
         )
+
+
+def histogram_chart(
+    title: str, parts: Sequence[tuple[str, Scores]], *, axis: str, num_bars: int = 24
+) -> Picture:
+    """Draw how a number is spread in each of several parts, as shares of the part.
+
+    Args:
+        title: Of the chart.
+        parts: Name and values of each, which may hold NaN.
+        axis: What the number is, with its unit.
+        num_bars: Between the smallest and the largest of all values.
+
+    Returns:
+        The chart; parts without values say so by their count.
+    """
+    known = [(name, values[np.isfinite(values)]) for name, values in parts]
+    edges = np.histogram_bin_edges(np.concatenate([np.empty(0), *(v for _, v in known)]), num_bars)
+    with chart(4.4, 3.1) as (figure, axes):
+        for index, (name, values) in enumerate(known):
+            shares = np.histogram(values, edges)[0] / max(1, len(values))
+            label = f"{short_name(name, 32)} ({len(values)})"
+            axes.stairs(shares, edges, **line_look(index), linewidth=1.6, label=label)
+        axes.set(title=title, xlabel=axis, ylabel="share of its part")
+        add_legend(figure, axes, loc="best")
+        names = ", ".join(name for name, _ in known) or "nothing"
+        return picture(figure, f"{title}: how {axis} is spread in {names}")
 
 
 def confusion_counts(matrix: Confusion) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -61,6 +62,10 @@ class Picture:
 
     uri: str
     alt: str
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        return f'<img src="{self.uri}" alt="{escape(self.alt)}">'
 
 
 @contextmanager
