@@ -70,7 +70,7 @@ def finished_runs(pattern: str) -> list[Run]:
     return [read_run(folder) for folder in finished]
 
 
-def tested_videos(run: Run, dataset: str | None = None) -> pd.DataFrame:
+def videos_tested(run: Run, dataset: str | None = None) -> pd.DataFrame:
     """Return one row per video of the test splits, with its score.
 
     Args:
@@ -99,7 +99,7 @@ def auc_matrix(runs: Sequence[Run]) -> pd.DataFrame:
     cells = {
         f"{run.name}, trained on {run.source_dataset}": {
             str(dataset): _auc(videos)
-            for dataset, videos in tested_videos(run).groupby("dataset", sort=True)
+            for dataset, videos in videos_tested(run).groupby("dataset", sort=True)
         }
         for run in runs
     }
@@ -130,7 +130,7 @@ def compare_with_best(
     Raises:
         PredictionsError: If the runs scored other videos, or a class is missing.
     """
-    videos = {run.name: tested_videos(run, dataset) for run in runs}
+    videos = {run.name: videos_tested(run, dataset) for run in runs}
     ordered = sorted(videos, key=lambda name: (-_auc(videos[name]), name))
     rows = []
     for other in ordered[1:]:
@@ -155,7 +155,7 @@ def judged_videos(run: Run) -> pd.DataFrame:
     """
     fixed = fix_threshold(video_scores(run.predictions), run.source_datasets, run.threshold_split)
     threshold = 0.5 if fixed["value"] is None else fixed["value"]
-    videos = tested_videos(run)
+    videos = videos_tested(run)
     called_fake = videos["score"] >= threshold
     judged = videos.assign(
         called_fake=called_fake,
