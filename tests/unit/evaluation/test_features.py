@@ -134,7 +134,7 @@ def test_a_split_of_one_class_is_refused() -> None:
     x, y, groups = split(5, 0)
     with pytest.raises(PredictionsError, match=r"0 real and 20 fake .* linear classifier"):
         svm_score(x, np.ones_like(y), groups, x, y)
-    with pytest.raises(PredictionsError, match="20 real and 0 fake .* ROC AUC"):
+    with pytest.raises(PredictionsError, match=r"20 real and 0 fake .* ROC AUC"):
         svm_score(x, y, groups, x, np.zeros_like(y))
 
 

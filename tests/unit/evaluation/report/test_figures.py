@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 from sklearn import metrics as reference
+from sklearn.calibration import calibration_curve
 
 from unmask.core.errors import PredictionsError
 from unmask.evaluation.report.figures import (
@@ -68,8 +69,12 @@ def many() -> pd.DataFrame:
 
 
 EPOCHS = pd.DataFrame(
-    {"train/loss_epoch": [0.9, 0.5, 0.4], "val/loss": [0.8, NAN, 0.6], "val/video_auc": [0.6, 0.8, 0.7]}
-)  # fmt: skip
+    {
+        "train/loss_epoch": [0.9, 0.5, 0.4],
+        "val/loss": [0.8, NAN, 0.6],
+        "val/video_auc": [0.6, 0.8, 0.7],
+    }
+)
 MATRIX = pd.DataFrame(
     {"ffpp": [0.98765, 0.7], "celebdf": [0.61, NAN]}, index=["effb0_lstm", "swin_mean"]
 )
@@ -78,8 +83,13 @@ RANKING = pd.DataFrame(
      "low": [0.6, NAN, 0.8, NAN], "high": [0.8, NAN, 0.95, NAN]}
 )  # fmt: skip
 POINTS = pd.DataFrame(
-    {"x": [0.0, 1.0, 2.0], "y": [1.0, 0.0, 1.0], "label": [0, 1, 1], "method": ["youtube", "swap", "edit"]}
-)  # fmt: skip
+    {
+        "x": [0.0, 1.0, 2.0],
+        "y": [1.0, 0.0, 1.0],
+        "label": [0, 1, 1],
+        "method": ["youtube", "swap", "edit"],
+    }
+)
 TWO = [("one", videos(200, 1)), ("other", videos(200, 2))]
 CHARTS: dict[str, Callable[[], Picture]] = {
     "roc": lambda: roc_chart(TWO),
@@ -203,8 +213,6 @@ def test_calibration_points_are_those_of_the_bins() -> None:
 
 
 def reference_calibration(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.calibration import calibration_curve
-
     return calibration_curve(table["label"], table["score"], n_bins=10)
 
 
