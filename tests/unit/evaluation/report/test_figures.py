@@ -165,10 +165,10 @@ def test_few_points_are_drawn_as_they_are() -> None:
     assert [line.tolist() for line in roc_line(table, 48)] == [
         [0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0],
     ]  # fmt: skip
-    # At 0.8 one of two fakes is found without error; for the other one real is called fake.
+    # Without error up to one of two fakes; 2 of the 3 called fake for both; all 4 in the end.
     x, y = pr_line(table, 48)
-    assert (x[0], y[0], x[-1]) == (0.0, 1.0, 1.0)
-    assert y[-1] == pytest.approx(2 / 3)
+    assert x.tolist() == [0.0, 0.0, 0.5, 0.5, 0.5, 0.5, 1.0, 1.0, 1.0]
+    assert y == pytest.approx([1, 1, 1, 0.5, 0.5, 2 / 3, 2 / 3, 0.5, 0.5])
 
 
 def test_the_det_curve_of_normal_scores_is_a_line_of_normal_deviates(many: pd.DataFrame) -> None:
