@@ -144,9 +144,7 @@ def compare_aucs(
             :func:`delong_test`.
         ValueError: If ``num_resamples`` or ``level`` is out of range.
     """
-    return compare_mean_aucs(
-        [first], [second], num_resamples=num_resamples, level=level, seed=seed
-    )
+    return compare_mean_aucs([first], [second], num_resamples=num_resamples, level=level, seed=seed)
 
 
 def compare_mean_aucs(

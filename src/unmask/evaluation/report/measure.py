@@ -13,7 +13,6 @@ import pandas as pd
 from unmask.core.errors import PredictionsError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.evaluation.aggregate import video_scores, with_unscored
-from unmask.evaluation.calibration import Calibration
 from unmask.evaluation.metrics import balanced_accuracy_threshold, require_both_classes
 from unmask.evaluation.report.level import estimate_auc, measure_level
 from unmask.evaluation.report.protocol import Protocol

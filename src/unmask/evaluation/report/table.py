@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote
 
 from unmask.evaluation.report.figures import Picture
 from unmask.evaluation.report.wording import interval, number
 
 # Longer tables than this do not fit a page, so that LaTeX must be allowed to break them.
 LONG_TABLE_ROWS: Final = 40
+# Stands where there is nothing to say.
+DASH: Final = "\N{EN DASH}"
 _LATEX: Final = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -25,10 +28,13 @@ _LATEX: Final = {
     "|": r"\textbar{}",
     "±": r"$\pm$",
     "→": r"$\rightarrow$",
-    "–": "--",
+    "\N{EN DASH}": "--",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
-    "×": r"$\times$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "←": r"$\leftarrow$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
 }
 
 
@@ -106,7 +112,7 @@ def estimate_cell(
         Cell(text='0.900', note='[0.800, 0.950]', link='', is_strong=False)
     """
     if estimate is None:
-        return Cell("–")
+        return Cell(DASH)
     return Cell(number(estimate["value"]) + mark, note=interval(estimate), is_strong=is_strong)
 
 
@@ -158,7 +164,7 @@ def markdown_table(table: Table) -> str:
 def _in_markdown(cell: Cell) -> str:
     text = markdown_cell(cell.text)
     if cell.link:
-        text = f"[{text}]({cell.link})"
+        text = f"[{text}]({quote(cell.link)})"
     if cell.note:
         text = f"{text} {markdown_cell(cell.note)}".lstrip()
     return f"**{text}**" if cell.is_strong else text
@@ -175,11 +181,11 @@ def latex_escape(text: str) -> str:
 
 
 def latex_table(table: Table, label: str) -> str:
-    """Write a table with booktabs' rules; a long one with longtable, so that it may break.
+    r"""Write a table with booktabs' rules; a long one with longtable, so that it may break.
 
     Args:
         table: What to write.
-        label: For ``\\ref``.
+        label: For ``\ref``.
     """
     body = [
         *(" & ".join(_in_latex(cell) for cell in row) + r" \\" for row in table.rows),

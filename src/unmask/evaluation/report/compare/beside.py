@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from unmask.evaluation.published import CAUTION, PublishedRow, published_for
-from unmask.evaluation.report.table import Cell, Section, Table
+from unmask.evaluation.report.table import DASH, Cell, Section, Table
 from unmask.evaluation.report.wording import number
 
 
@@ -50,7 +50,7 @@ def published_table(target: str, rows: Sequence[PublishedRow]) -> Table:
                 Cell(which),
                 Cell(values),
                 Cell(level),
-                Cell(frames or "–"),
+                Cell(frames or DASH),
                 Cell(protocol, note=f"({note})" if note else ""),
                 Cell(source),
             ]

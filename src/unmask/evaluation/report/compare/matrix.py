@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from unmask.evaluation.report.compare.variants import ComparedRun, Variant
-from unmask.evaluation.report.table import Cell, Table, estimate_cell
-from unmask.evaluation.report.wording import interval, number
+from unmask.evaluation.report.table import DASH, Cell, Table, estimate_cell
+from unmask.evaluation.report.wording import number
 
 NOT_TESTED = "not tested"
 
@@ -89,21 +89,12 @@ def heat_values(variants: Sequence[Variant], targets: Sequence[str]) -> pd.DataF
 
 
 def heat_marks(variants: Sequence[Variant], targets: Sequence[str]) -> pd.DataFrame:
-    """Return what stands below each number of the heat map: its interval, or the deviation."""
+    """Return a star for each data set that a variant was trained on."""
     return pd.DataFrame(
-        [[_mark(variant, target) for target in targets] for variant in variants],
-        index=[variant.title for variant in variants],
+        [["*" if target in one.sources else "" for target in targets] for one in variants],
+        index=[one.title for one in variants],
         columns=list(targets),
     )
-
-
-def _mark(variant: Variant, target: str) -> str:
-    runs = [run for run in variant.runs if target in run.tests]
-    if not runs:
-        return ""
-    if len(runs) == 1:
-        return interval(_auc(runs[0], target))
-    return f"± {stdev(_aucs(variant, target)):.3f}"
 
 
 def methods_table(variants: Sequence[Variant], target: str) -> Table | None:
@@ -132,7 +123,7 @@ def _method_cell(variant: Variant, target: str, method: str) -> Cell:
     known = [one["auc"] for one in found if one is not None and one["auc"] is not None]
     if not known:
         reasons = [one["reason"] for one in found if one is not None]
-        return Cell("none", note=f"({reasons[0]})") if reasons else Cell("–")
+        return Cell("none", note=f"({reasons[0]})") if reasons else Cell(DASH)
     if len(known) == 1:
         return estimate_cell(known[0], mark=variant.mark)
     return Cell(spread([one["value"] for one in known]) + variant.mark)

@@ -11,7 +11,7 @@ from unmask.core.errors import PredictionsError
 from unmask.evaluation.report.compare.matrix import spread
 from unmask.evaluation.report.compare.variants import Variant
 from unmask.evaluation.report.protocol import Protocol
-from unmask.evaluation.report.table import Cell, Table, signed
+from unmask.evaluation.report.table import DASH, Cell, Table, signed
 from unmask.evaluation.report.wording import interval, number
 from unmask.evaluation.resamples import Resamples, Values, clustered_rows, draw_counts
 from unmask.evaluation.significance import AucDifference, compare_mean_aucs, holm
@@ -237,7 +237,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
 def _comparison_row(one: Comparison) -> list[Cell]:
     names = [Cell(one.other.title), Cell(one.target)]
     if one.found is None:
-        return [*names, Cell("not comparable", note=f"({one.reason})"), *[Cell("–")] * 5]
+        return [*names, Cell("not comparable", note=f"({one.reason})"), *[Cell(DASH)] * 5]
     ends = {"value": one.found.difference, "low": one.found.low, "high": one.found.high}
     return [
         *names,

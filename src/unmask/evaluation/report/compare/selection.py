@@ -46,9 +46,7 @@ def choice_table(runs: Sequence[ComparedRun]) -> Table | None:
     """
     rows = []
     for source in sorted({run.source for run in runs}):
-        members = [
-            run for run in runs if run.source == source and _validation_auc(run) is not None
-        ]
+        members = [run for run in runs if run.source == source and _validation_auc(run) is not None]
         rows += _choices(source, members)
     if not rows:
         return None

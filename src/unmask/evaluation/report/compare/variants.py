@@ -234,12 +234,8 @@ def _names(groups: Sequence[Sequence[ComparedRun]]) -> list[str]:
     ]
 
 
-def _is_ambiguous(
-    name: str, names: Sequence[str], groups: Sequence[Sequence[ComparedRun]]
-) -> bool:
-    sources = [
-        group[0].source for other, group in zip(names, groups, strict=True) if other == name
-    ]
+def _is_ambiguous(name: str, names: Sequence[str], groups: Sequence[Sequence[ComparedRun]]) -> bool:
+    sources = [group[0].source for other, group in zip(names, groups, strict=True) if other == name]
     return len(set(sources)) < len(sources)
 
 
