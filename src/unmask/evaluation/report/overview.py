@@ -120,7 +120,8 @@ def _matrix(
         "Area under the ROC curve of test videos. Bold, and a star in the picture: a data set "
         "that the detector was trained on. 0.5 is guessing. Where runs differ only in their seed: "
         "mean ± standard deviation over them (of n - 1); of single runs, the interval over "
-        "identity groups. The two say different things: another training run, other people being filmed.",
+        "identity groups. The first says what another training run would change, the second what "
+        "other people being filmed would.",
     ]
     singles = [] if len(runs) == len(variants) else [variant_table(variants, targets)]
     return Section(
