@@ -113,8 +113,7 @@ def test_a_set_that_stands_twice_under_other_names_gains_no_certainty() -> None:
     table = predictions()
     again = table.assign(video_id=table["video_id"] + "-copy")
     once, twice = (
-        of_videos(measured(check_predictions(one)))
-        for one in (table, pd.concat([table, again]))
+        of_videos(measured(check_predictions(one))) for one in (table, pd.concat([table, again]))
     )
     assert twice["auc"] == pytest.approx(once["auc"], abs=1e-12)
 
