@@ -195,8 +195,8 @@ def face_sizes(faces: pd.DataFrame) -> pd.Series:
     Args:
         faces: Rows of ``faces.parquet``.
     """
-    width, height = (faces[f"box_{axis}2"] - faces[f"box_{axis}1"] for axis in "xy")
-    return np.maximum(width, height)
+    sides = [faces[f"box_{axis}2"] - faces[f"box_{axis}1"] for axis in "xy"]
+    return pd.concat(sides, axis="columns").max(axis="columns")
 
 
 def crops_by_method(

@@ -57,7 +57,7 @@ def heat_map(values: pd.DataFrame, *, title: str, marks: pd.DataFrame | None = N
         for row, column in np.ndindex(*numbers.shape):
             axes.text(
                 column + 0.5, row + 0.5, texts[row][column], ha="center", va="center", fontsize=8.5,
-                color=_ink_on(float(norm(numbers[row, column])), numbers[row, column]),
+                color=_ink_on(float(norm(numbers[row, column])), float(numbers[row, column])),
             )  # fmt: skip
         _name_cells(axes, rows, columns)
         return picture(figure, f"{title}: {_best(values)}")
@@ -79,7 +79,7 @@ def cell_texts(values: pd.DataFrame, marks: pd.DataFrame | None = None) -> list[
     """
     behind = pd.DataFrame("", index=values.index, columns=values.columns)
     if marks is not None:
-        behind = marks.reindex(index=values.index, columns=values.columns).fillna("")
+        behind = marks.astype(object).reindex(index=values.index, columns=values.columns).fillna("")
     return [
         [
             "n/a" if np.isnan(number) else f"{number:.3f}{mark}"

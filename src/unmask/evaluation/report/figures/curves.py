@@ -19,6 +19,7 @@ from unmask.evaluation.report.figures.points import (
 from unmask.evaluation.report.figures.style import (
     PALE_INK,
     Picture,
+    Place,
     add_legend,
     chart,
     line_look,
@@ -30,6 +31,8 @@ from unmask.evaluation.report.figures.style import (
 Curves = Sequence[tuple[str, pd.DataFrame]]
 """Name and table (``label``, ``score``) of each variant or test set."""
 
+# More lines than this are thinner, and without dots.
+FEW: Final = 6
 DET_TICKS: Final = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
 
 
@@ -168,7 +171,7 @@ def _chart(
     line_of: Callable[[pd.DataFrame, int], Line],
     frame: Callable[[Axes], None],
     *,
-    loc: str,
+    loc: Place,
     marker: str = "",
 ) -> Picture:
     with chart() as (figure, axes):
@@ -180,8 +183,8 @@ def _chart(
             axes.plot(
                 *line_of(table, most),
                 **line_look(index),
-                linewidth=2 if len(curves) <= 6 else 1.5,
-                marker=marker,
+                linewidth=2 if len(curves) <= FEW else 1.5,
+                marker=marker if len(curves) <= FEW else "",
                 markersize=3.5,
                 label=short_name(name),
                 clip_on=False,

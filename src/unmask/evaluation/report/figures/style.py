@@ -2,11 +2,12 @@
 
 import base64
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
@@ -24,6 +25,8 @@ DASHES: Final = ("solid", (0, (4, 1.2)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (5,
 # A legend of more entries than this stands below the chart instead of inside it.
 MOST_INSIDE: Final = 5
 LONGEST_NAME: Final = 44
+PATH_LINE: Final = re.compile(r'^(?: *<path d=")?[MLQC] [-\d. ]+$', re.MULTILINE)
+DIGITS: Final = re.compile(r"(\.\d\d)\d+")
 STYLE: Final[dict[Any, Any]] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -49,6 +52,9 @@ STYLE: Final[dict[Any, Any]] = {
     # Fixed ids, so that the same chart is the same text.
     "svg.hashsalt": "unmask",
 }
+
+
+Place = Literal["lower right", "lower left", "upper right", "upper left", "best"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,9 @@ def picture(figure: Figure, alt: str) -> Picture:
     buffer = io.BytesIO()
     metadata: dict[str, Any] = {"Date": None, "Creator": None}
     figure.savefig(buffer, format="svg", metadata=metadata)
-    content = base64.b64encode(buffer.getvalue()).decode()
+    # A hundredth of a point is enough for the eye, and half the text.
+    text = PATH_LINE.sub(lambda line: DIGITS.sub(r"\1", line[0]), buffer.getvalue().decode())
+    content = base64.b64encode(text.encode()).decode()
     return Picture(f"data:image/svg+xml;base64,{content}", alt)
 
 
@@ -126,7 +134,7 @@ def short_name(name: str, most: int = LONGEST_NAME) -> str:
     return f"{shown[: most - 1 - half]}…{shown[-half:]}"
 
 
-def add_legend(figure: Figure, axes: Axes, *, loc: str) -> None:
+def add_legend(figure: Figure, axes: Axes, *, loc: Place) -> None:
     """Explain the lines: inside the axes where there are few, else below, on ground of their own.
 
     Args:
