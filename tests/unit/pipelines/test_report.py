@@ -124,8 +124,8 @@ def test_the_page_needs_no_other_file_and_closes_its_tags(run_dir: Path) -> None
 def test_the_page_shows_curves_charts_and_faces(run_dir: Path) -> None:
     text = report(run_dir, num_resamples=FEW).html.read_text()
     charts = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", text)
-    # ROC, PR and DET; of each of two test sets scores, two confusions and calibration; training
-    assert len(charts) == 3 + 2 * (1 + 2 + 1) + 2
+    # ROC, PR and DET; of each of two test sets scores and calibration; training
+    assert len(charts) == 3 + 2 * (1 + 1) + 2
     assert all(b"<svg" in base64.b64decode(chart) for chart in charts)
     assert text.count("data:image/jpeg;base64,") == 6 + 8 + 7 + 8
     assert "example pictures are missing" not in text

@@ -11,7 +11,6 @@ from unmask.evaluation.report.compare.ranking import Ranking, ranking_rows
 from unmask.evaluation.report.compare.variants import ComparedRun, Variant
 from unmask.evaluation.report.figures import (
     Picture,
-    confusion_chart,
     det_chart,
     heat_map,
     learning_chart,
@@ -45,28 +44,6 @@ def run_charts(
         det_chart(curves),
         *(score_chart(name, part, threshold) for name, part in curves),
     ]
-
-
-def confusion_charts(shown: Sequence[Block]) -> list[Picture]:
-    """Draw the confusion matrix of each set at 0.5 and at the threshold."""
-    found = []
-    for block in shown:
-        for at, word in (("at_threshold", "at the threshold"), ("at_half", "at 0.5")):
-            decided = block.content["video"][at]
-            if decided is not None:
-                matrix = tuple(tuple(row) for row in decided["confusion"])
-                found.append(confusion_chart(f"{block.title}, {word}", _by_name(matrix)))
-    return found
-
-
-def _by_name(matrix: Any) -> dict[str, int]:  # noqa: ANN401 - JSON is untyped
-    (true_real, false_fake), (false_real, true_fake) = matrix
-    return {
-        "true_real": true_real,
-        "false_fake": false_fake,
-        "false_real": false_real,
-        "true_fake": true_fake,
-    }
 
 
 def calibration_charts(

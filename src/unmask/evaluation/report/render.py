@@ -12,7 +12,7 @@ from unmask.evaluation.report.examples import ExampleRow, choose_examples
 from unmask.evaluation.report.features import features_section
 from unmask.evaluation.report.figures import training_charts
 from unmask.evaluation.report.measure import measured_videos
-from unmask.evaluation.report.pictures import calibration_charts, confusion_charts, run_charts
+from unmask.evaluation.report.pictures import calibration_charts, run_charts
 from unmask.evaluation.report.protocol import Protocol
 from unmask.evaluation.report.run import Run
 from unmask.evaluation.report.table import markdown_cell, markdown_table
@@ -100,7 +100,6 @@ def render_report(
         "cautions": [*cautions(metrics), *missing, *_no_curves(run)],
         "examples": examples,
         "charts": run_charts(parts, shown, threshold),
-        "confusions": confusion_charts(shown),
         "classes": classes_section(shown, threshold),
         "sections": [
             oracle_section(shown),
