@@ -78,7 +78,7 @@ def render_overview(runs: Sequence[ComparedRun], protocol: Protocol) -> Overview
         _classes(ordered),
         _selection(ordered),
         *(_curves(variants, target) for target in targets),
-        _learning(ordered),
+        _learning(variants),
         Section("Size and speed", tables=[cost_table(variants)]),
         published_section(targets),
     ]
@@ -201,8 +201,8 @@ def _curves(variants: Sequence[Variant], target: str) -> Section:
     )
 
 
-def _learning(runs: Sequence[ComparedRun]) -> Section:
-    pictures = learning_pictures(runs)
+def _learning(variants: Sequence[Variant]) -> Section:
+    pictures = learning_pictures(variants)
     notes = [] if pictures else ["No run has a metrics.csv with logged epochs."]
     return Section("Learning curves", notes=notes, pictures=pictures)
 

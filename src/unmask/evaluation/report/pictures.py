@@ -76,12 +76,7 @@ def calibration_charts(
 
 def overview_curves(variants: Sequence[Variant], target: str) -> list[Picture]:
     """Draw ROC, precision-recall, DET and calibration of every variant on one target."""
-    curves = [
-        (run.name if len(variant.runs) == 1 else f"{variant.name}, seed {run.seed}", run)
-        for variant in variants
-        for run in variant.runs
-        if target in run.tests
-    ][:MOST_LINES]
+    curves = [one for one in _lines(variants) if target in one[1].tests][:MOST_LINES]
     tables = [(name, run.videos_of(target)) for name, run in curves]
     return [roc_chart(tables), pr_chart(tables), det_chart(tables), reliability_chart(tables)]
 
@@ -100,9 +95,19 @@ def ranking_picture(ranking: Ranking) -> Picture:
     return ranking_chart(ranking_rows(ranking))
 
 
-def learning_pictures(runs: Sequence[ComparedRun]) -> list[Picture]:
+def learning_pictures(variants: Sequence[Variant]) -> list[Picture]:
     """Draw the learning curves of all runs, where they were logged."""
-    logged = [(run.name, run.curves) for run in runs if not run.curves.empty][:MOST_LINES]
+    logged = [(name, run.curves) for name, run in _lines(variants) if not run.curves.empty]
+    logged = logged[:MOST_LINES]
     names = {str(name).removesuffix("_epoch") for _, curves in logged for name in curves}
     wanted = ("train/loss", "val/loss", "val/video_auc")
     return [learning_chart(logged, metric) for metric in wanted if metric in names]
+
+
+def _lines(variants: Sequence[Variant]) -> list[tuple[str, ComparedRun]]:
+    """Name the line of each run: its variant, and the seed where there are several."""
+    return [
+        (one.title if len(one.runs) == 1 else f"{one.title}, seed {run.seed}", run)
+        for one in variants
+        for run in one.runs
+    ]

@@ -228,7 +228,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     """Write comparisons with the best."""
     return Table(
         f"The best, {comparisons[0].best.title}, against each other",
-        ["other", "tested on", "AUC of the best less the other's", "p", "p (Holm)",
+        ["other", "tested on", "difference of AUC", "p", "p (Holm)",
          "DeLong p", "DeLong p (Holm)", "videos"],
         [_comparison_row(one) for one in comparisons],
     )  # fmt: skip
