@@ -17,7 +17,7 @@ from unmask.evaluation.report.figures.points import (
     roc_line,
 )
 from unmask.evaluation.report.figures.style import (
-    PALE_INK,
+    GUIDE,
     Picture,
     Place,
     add_legend,
@@ -50,7 +50,7 @@ def roc_chart(curves: Curves) -> Picture:
     """
 
     def frame(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=PALE_INK, linewidth=1, linestyle=":", label="guessing")
+        axes.plot([0, 1], [0, 1], color=GUIDE, linewidth=1, linestyle=":", label="guessing")
         axes.set(
             title="ROC, videos",
             xlabel="share of real videos called fake",
@@ -81,7 +81,7 @@ def pr_chart(curves: Curves) -> Picture:
 
     def frame(axes: Axes) -> None:
         if len(shares) == 1:
-            axes.axhline(shares.pop(), color=PALE_INK, linewidth=1, linestyle=":", label="guessing")
+            axes.axhline(shares.pop(), color=GUIDE, linewidth=1, linestyle=":", label="guessing")
         axes.set(
             title="Precision and recall of fake, videos",
             xlabel="share of fake videos called fake (recall)",
@@ -114,7 +114,7 @@ def det_chart(curves: Curves) -> Picture:
         ticks = deviates(DET_TICKS)
         names = [f"{100 * tick:g}" for tick in DET_TICKS]
         axes.plot(
-            ticks[[0, -1]], ticks[[-1, 0]], color=PALE_INK, linewidth=1, linestyle=":",
+            ticks[[0, -1]], ticks[[-1, 0]], color=GUIDE, linewidth=1, linestyle=":",
             label="guessing",
         )  # fmt: skip
         axes.set_xticks(ticks, names)
@@ -145,7 +145,7 @@ def reliability_chart(curves: Curves) -> Picture:
     """
 
     def frame(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=PALE_INK, linewidth=1, linestyle=":", label="calibrated")
+        axes.plot([0, 1], [0, 1], color=GUIDE, linewidth=1, linestyle=":", label="calibrated")
         axes.set(
             title="Calibration, videos",
             xlabel="mean score of a bin",

@@ -18,6 +18,7 @@ REAL_COLOUR: Final = "#2b6cb0"
 FAKE_COLOUR: Final = "#c2410c"
 INK: Final = "#1f2933"
 PALE_INK: Final = "#9aa5b1"
+GUIDE: Final = "#616e7c"
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 LINE_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 # Each round through the colours has a dash of its own, so that 30 lines are told apart.
@@ -155,7 +156,7 @@ def _legend_below(figure: Figure, handles: Sequence[Artist], labels: Sequence[st
     columns = 2 if max(map(len, labels)) <= 20 and len(labels) > 2 else 1
     rows = -(-len(labels) // columns)
     width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + 0.17 * rows + 0.1)
+    figure.set_size_inches(width, height + 0.185 * rows + 0.2)
     # A dash pattern of 5 points shows in a handle of 3 em.
     figure.legend(
         handles, labels, loc="outside lower left", ncols=columns, fontsize=8, handlelength=3.0
