@@ -112,5 +112,5 @@ def _points(part: pd.DataFrame, points: FloatArray) -> pd.DataFrame:
 
 
 def _vectors(part: pd.DataFrame) -> FloatArray:
-    vectors: FloatArray = np.stack(part["vector"].to_numpy()).astype(np.float64)
+    vectors: FloatArray = np.stack(part["vector"].tolist()).astype(np.float64)
     return vectors

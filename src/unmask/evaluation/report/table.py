@@ -1,6 +1,6 @@
 """A table that is written once and shown as HTML, Markdown and LaTeX."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -103,7 +103,7 @@ class Section:
 
 
 def estimate_cell(
-    estimate: Mapping[str, Any] | None, *, mark: str = "", is_strong: bool = False
+    estimate: dict[str, Any] | None, *, mark: str = "", is_strong: bool = False
 ) -> Cell:
     """Write an estimate with its interval; None is a dash.
 
