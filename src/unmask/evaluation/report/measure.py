@@ -13,6 +13,7 @@ import pandas as pd
 from unmask.core.errors import PredictionsError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.evaluation.aggregate import video_scores, with_unscored
+from unmask.evaluation.calibration import Calibration
 from unmask.evaluation.metrics import balanced_accuracy_threshold, require_both_classes
 from unmask.evaluation.report.level import estimate_auc, measure_level
 from unmask.evaluation.report.protocol import Protocol
@@ -82,10 +83,7 @@ def measure(
             "role": role,
             "leak_allowed": leaks is not None,
             **_measure_split(clips, videos, threshold=threshold["value"], protocol=protocol),
-            "calibration": measure_calibration(_part(videos, dataset, split), maps),
-            "oracle": measure_oracle(_part(videos, dataset, split), threshold["value"])
-            if role in TEST_ROLES
-            else None,
+            **_measure_choices(_part(videos, dataset, split), role, threshold["value"], maps),
             "unscored": _count_unscored(_part(unscored, dataset, split)),
         }
     return {
@@ -179,6 +177,15 @@ def _measure_split(
         },
         "video": measure_level(videos, threshold, protocol),
         "methods": _measure_methods(videos, threshold, protocol),
+    }
+
+
+def _measure_choices(
+    videos: pd.DataFrame, role: str, threshold: float | None, maps: dict[str, Calibration]
+) -> dict[str, Any]:
+    return {
+        "calibration": measure_calibration(videos, maps),
+        "oracle": measure_oracle(videos, threshold) if role in TEST_ROLES else None,
     }
 
 

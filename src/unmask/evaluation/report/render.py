@@ -15,7 +15,7 @@ from unmask.evaluation.report.measure import measured_videos
 from unmask.evaluation.report.pictures import calibration_charts, run_charts
 from unmask.evaluation.report.protocol import Protocol
 from unmask.evaluation.report.run import Run
-from unmask.evaluation.report.table import markdown_cell, markdown_table
+from unmask.evaluation.report.table import Section, markdown_cell, markdown_table
 from unmask.evaluation.report.tables import (
     calibration_section,
     classes_section,
@@ -101,17 +101,7 @@ def render_report(
         "examples": examples,
         "charts": run_charts(parts, shown, threshold),
         "classes": classes_section(shown, threshold),
-        "sections": [
-            oracle_section(shown),
-            replace(
-                calibration_section(metrics, shown),
-                pictures=calibration_charts(videos, metrics, shown),
-            ),
-            metrics_section(found),
-            features_section(
-                run.embeddings, shown, sources=run.source_datasets, split=run.threshold_split
-            ),
-        ],
+        "sections": _sections(run, metrics, videos, shown),
         "training": training_charts(run.curves, run.facts.get("best_epoch")),
         "facts": fact_rows({**run.facts, "source_dataset": run.source_dataset}),
     }
@@ -120,6 +110,20 @@ def render_report(
         templates.get_template("report.html.jinja").render(context),
         templates.get_template("report.md.jinja").render(context),
     )
+
+
+def _sections(
+    run: Run, metrics: dict[str, Any], videos: pd.DataFrame, shown: list[Block]
+) -> list[Section]:
+    pictures = calibration_charts(videos, metrics, shown)
+    return [
+        oracle_section(shown),
+        replace(calibration_section(metrics, shown), pictures=pictures),
+        metrics_section(blocks(metrics)),
+        features_section(
+            run.embeddings, shown, sources=run.source_datasets, split=run.threshold_split
+        ),
+    ]
 
 
 def _protocol(metrics: dict[str, Any]) -> Protocol:
