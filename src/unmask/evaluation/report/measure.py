@@ -93,14 +93,20 @@ def measure(
         "leaks": None if leaks is None else dict(leaks),
         "protocol": {**asdict(protocol), "cluster": "group"},
         "threshold": threshold,
-        "calibration": {
-            **{name: threshold[name] for name in ("dataset", "split", "level")},
-            "maps": {name: one.settings() for name, one in maps.items()},
-            "reason": reason,
-        },
+        "calibration": _fitted(threshold, maps, reason),
         "datasets": datasets,
         "not_measured": _not_measured(unscored, datasets),
         "groups_shared_between_splits": _shared_groups(predictions),
+    }
+
+
+def _fitted(threshold: dict[str, Any], maps: dict[str, Calibration], reason: str) -> dict[str, Any]:
+    """Say what each map is; they are fitted where the threshold is fixed."""
+    origin = {name: threshold[name] for name in ("dataset", "split", "level")}
+    return {
+        **origin,
+        "maps": {name: one.settings() for name, one in maps.items()},
+        "reason": reason,
     }
 
 
