@@ -66,12 +66,7 @@ def measure(
         is. The AUC of a manipulation is null, with a ``reason``, where its own real videos are not
         in the split.
     """
-    if threshold_split == "test":
-        raise ValueError(
-            "threshold_split must not be 'test': a threshold is fixed before the test."
-        )
-    if predictions.empty:
-        raise PredictionsError("The table of predictions has no rows; there is nothing to measure.")
+    _require_honest(predictions, threshold_split)
     if videos is None:
         videos = measured_videos(predictions, unscored, protocol)
     threshold = fix_threshold(videos, source_datasets, threshold_split)
@@ -98,6 +93,15 @@ def measure(
         "not_measured": _not_measured(unscored, datasets),
         "groups_shared_between_splits": _shared_groups(predictions),
     }
+
+
+def _require_honest(predictions: pd.DataFrame, threshold_split: str) -> None:
+    if threshold_split == "test":
+        raise ValueError(
+            "threshold_split must not be 'test': a threshold is fixed before the test."
+        )
+    if predictions.empty:
+        raise PredictionsError("The table of predictions has no rows; there is nothing to measure.")
 
 
 def _fitted(threshold: dict[str, Any], maps: dict[str, Calibration], reason: str) -> dict[str, Any]:
