@@ -20,7 +20,8 @@ NAMES = ["01_what_the_crops_look_like", "02_compare_runs", "03_where_it_fails"]
 SMALLEST = [
     "experiment=demo", "eval=in_domain", "eval.num_resamples=20", "prepare.sampling.num_frames=2",
     "model.backbone.filters=[4,8]", "model.backbone.image_size=32", "trainer.max_epochs=2",
-    "loader.num_workers=0", "logger=[csv]", "trainer.enable_progress_bar=false",
+    "loader.num_workers=0", "logger=[csv]", "callbacks=[checkpoint]",
+    "trainer.enable_progress_bar=false",
     "data.make.settings.num_train_pairs=2", "data.make.settings.num_val_pairs=1",
     "data.make.settings.num_test_pairs=2",
     "+data.make.settings.picture._target_=unmask.data.synthetic.Picture",

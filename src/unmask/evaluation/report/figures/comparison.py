@@ -22,6 +22,7 @@ from unmask.evaluation.report.figures.style import (
 # Equal colours mean equal values in every report: guessing is pale, perfection dark.
 AUC_RANGE: Final = (0.5, 1.0)
 HEAT_COLOURS: Final = "YlGnBu"
+LONGEST_LABEL: Final = 36
 EMPTY_COLOUR: Final = "#eef1f4"
 
 
@@ -40,10 +41,11 @@ def heat_map(values: pd.DataFrame, *, title: str, marks: pd.DataFrame | None = N
     """
     rows, columns = [str(name) for name in values.index], [str(name) for name in values.columns]
     texts = cell_texts(values, marks)
-    widest = max((len(short_name(name, 36)) for name in rows), default=0)
-    width = 0.5 + 0.075 * widest + max(0.62, 0.045 * _longest(texts)) * max(1, len(columns))
-    with chart(max(3.2, width), 1.2 + 0.3 * max(1, len(rows))) as (figure, axes):
-        axes.set_title(title, loc="left")
+    width = 0.5 + _label_width(rows) + max(0.62, 0.045 * _longest(texts)) * len(columns)
+    # The title spans the labels too, and is not cut off over few columns.
+    width = max(3.2, width, 0.3 + 0.09 * len(title))
+    with chart(width, 1.2 + 0.3 * max(1, len(rows))) as (figure, axes):
+        figure.suptitle(title, x=0.02, ha="left", fontsize=10, fontweight="bold")
         if values.empty:
             say_nothing_to_draw(axes)
             return picture(figure, f"{title}: nothing to draw")
@@ -109,7 +111,8 @@ def ranking_chart(
         The chart.
     """
     ordered = ranked(rows)
-    with chart(4.8, 1.0 + 0.26 * max(1, len(ordered))) as (figure, axes):
+    width = 3.2 + _label_width([str(name) for name in ordered["name"]])
+    with chart(width, 1.0 + 0.26 * max(1, len(ordered))) as (figure, axes):
         axes.set(title=title, xlabel=metric)
         if ordered.empty:
             say_nothing_to_draw(axes)
@@ -123,7 +126,7 @@ def ranking_chart(
                 0.02, place, "no value", transform=axes.get_yaxis_transform(), va="center",
                 color=PALE_INK, fontsize=8,
             )  # fmt: skip
-        axes.set_yticks(places, [short_name(str(name), 36) for name in ordered["name"]])
+        axes.set_yticks(places, [short_name(str(name), LONGEST_LABEL) for name in ordered["name"]])
         axes.set_ylim(len(ordered) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
@@ -140,6 +143,11 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
     """
     order = ["value", "name"]
     return rows.sort_values(order, ascending=[False, True], na_position="last", ignore_index=True)
+
+
+def _label_width(names: list[str]) -> float:
+    """Return about how many inches the longest of some labels takes."""
+    return 0.075 * max((len(short_name(name, LONGEST_LABEL)) for name in names), default=0)
 
 
 def _longest(texts: list[list[str]]) -> int:
@@ -164,7 +172,7 @@ def _name_cells(axes: Axes, rows: list[str], columns: list[str]) -> None:
         ha="right" if is_long else "center",
         rotation_mode="anchor" if is_long else "default",
     )
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [short_name(name, 36) for name in rows])
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [short_name(name, LONGEST_LABEL) for name in rows])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.grid(visible=False)

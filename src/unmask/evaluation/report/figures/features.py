@@ -44,7 +44,7 @@ def features_chart(
     with chart(4.4, 4.2) as (figure, axes):
         rest = f", {len(drawn)} of {len(points):,} videos" if len(drawn) < len(points) else ""
         axes.set(
-            title=f"{short_name(name, 30)}{rest}",
+            title=f"{short_name(name, 24)}{rest}",
             xlabel=_axis_name("first", axis, shares, 0),
             ylabel=_axis_name("second", axis, shares, 1),
         )
