@@ -6,11 +6,13 @@ later can rely on whole keys, scores in [0, 1] and one label per video.
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from unmask.core.errors import DataError, PredictionsError
 from unmask.core.files import write_parquet
@@ -108,16 +110,51 @@ def check_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
             f"Clip {row[PREDICTIONS_KEY].to_dict()} has the score {row['score']}; "
             "a score is a probability in [0, 1]. Was a logit stored?"
         )
+    _check_facts(checked)
+    return checked
+
+
+def _check_facts(ordered: pd.DataFrame) -> None:
+    """Refuse a video with two labels, methods, groups or splits, given rows in order of key."""
+    # Rows of a video are neighbours, so that each need be compared with the one before it alone.
+    is_same = np.ones(max(0, len(ordered) - 1), dtype=bool)
+    for name in VIDEO_KEY:
+        is_same &= _equals_previous(ordered[name])
     for fact in VIDEO_FACTS:
-        values = checked.groupby(VIDEO_KEY, sort=True)[fact].unique()
-        several = values[values.map(len) > 1]
-        if len(several):
-            dataset, video_id = several.index[0]
+        broken = np.flatnonzero(is_same & ~_equals_previous(ordered[fact]))
+        if len(broken):
+            dataset, video_id = ordered.iloc[broken[0]][VIDEO_KEY]
+            of_video = (ordered["dataset"] == dataset) & (ordered["video_id"] == video_id)
             raise PredictionsError(
                 f"Video {video_id!r} of {dataset!r} has more than one {fact}: "
-                f"{sorted(several.iloc[0].tolist())}."
+                f"{sorted(ordered.loc[of_video, fact].unique().tolist())}."
             )
-    return checked
+
+
+def _equals_previous(column: pd.Series) -> NDArray[np.bool_]:
+    """Say of each row but the first whether it equals the one before it, (n - 1,)."""
+    codes = sort_codes(column)
+    equal: NDArray[np.bool_] = codes[1:] == codes[:-1]
+    return equal
+
+
+def sort_codes(column: pd.Series) -> NDArray[Any]:
+    """Return numbers (n,) in the order of the values; text is sorted by its distinct values.
+
+    Example:
+        >>> sort_codes(pd.Series(["b", "a", "b"])).tolist()
+        [1, 0, 1]
+    """
+    if pd.api.types.is_integer_dtype(column):
+        return column.to_numpy()
+    codes: NDArray[Any] = pd.factorize(column, sort=True)[0]
+    return codes
+
+
+def key_order(frame: pd.DataFrame, key: list[str]) -> NDArray[np.intp]:
+    """Return the positions (n,) of rows in the order of a key, equal ones as they stood."""
+    # The last of its arguments is the first that np.lexsort sorts by.
+    return np.lexsort([sort_codes(frame[name]) for name in reversed(key)])
 
 
 def check_unscored(unscored: pd.DataFrame) -> pd.DataFrame:
@@ -146,16 +183,19 @@ def _check_rows(frame: pd.DataFrame, name: str, schema: pa.Schema, key: list[str
     empty = [column for column in schema.names if frame[column].isna().any()]
     if empty:
         raise PredictionsError(f"Table '{name}' has rows without a value in {empty}.")
-    repeated = frame.loc[frame.duplicated(key), key]
-    if len(repeated):
-        raise PredictionsError(f"Table '{name}' repeats the key {repeated.iloc[0].to_dict()}.")
+    ordered: pd.DataFrame = frame[schema.names].iloc[key_order(frame, key)].reset_index(drop=True)
+    is_repeated = np.ones(max(0, len(ordered) - 1), dtype=bool)
+    for part in key:
+        is_repeated &= _equals_previous(ordered[part])
+    if is_repeated.any():
+        repeated = ordered.loc[int(np.argmax(is_repeated)), key].to_dict()
+        raise PredictionsError(f"Table '{name}' repeats the key {repeated}.")
     others = frame.loc[~frame["label"].isin([REAL, FAKE])]
     if len(others):
         raise PredictionsError(
             f"Video {others.iloc[0]['video_id']!r} has the label {others.iloc[0]['label']}; "
             f"a label is {REAL} (real) or {FAKE} (fake)."
         )
-    ordered: pd.DataFrame = frame.sort_values(key, ignore_index=True)[schema.names]
     return ordered
 
 

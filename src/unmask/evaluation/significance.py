@@ -79,10 +79,18 @@ def delong_test(labels: Labels, first: Scores, second: Scores) -> DeLong:
     Raises:
         PredictionsError: If there are fewer than 2 of a class.
     """
+    return _delong(labels, [first], [second])
+
+
+def _delong(labels: Labels, first: Sequence[Scores], second: Sequence[Scores]) -> DeLong:
+    """Test the mean AUC of some detectors against that of others; an AUC is a mean of placements.
+
+    Hence the mean AUC is that of the mean placements, and the variance follows as for one.
+    """
     require_both_classes(labels, "DeLong's test")
     if min(np.bincount(labels, minlength=2)) < 2:
         raise PredictionsError("DeLong's test needs at least 2 real and 2 fake videos.")
-    of_first, of_second = _placements(labels, first), _placements(labels, second)
+    of_first, of_second = _mean_placements(labels, first), _mean_placements(labels, second)
     difference = float((of_first[1] - of_second[1]).mean())
     # The variance of a difference is that of the videos' own differences, by class.
     variance = sum(
@@ -92,6 +100,11 @@ def delong_test(labels: Labels, first: Scores, second: Scores) -> DeLong:
     if variance <= 0.0:
         return DeLong(difference, 0.0, 1.0 if abs(difference) < 1e-12 else None)
     return DeLong(difference, variance, erfc(abs(difference) / sqrt(2 * variance)))
+
+
+def _mean_placements(labels: Labels, scores: Sequence[Scores]) -> tuple[Values, Values]:
+    found = [_placements(labels, one) for one in scores]
+    return np.mean([one[0] for one in found], axis=0), np.mean([one[1] for one in found], axis=0)
 
 
 def _placements(labels: Labels, scores: Scores) -> tuple[Values, Values]:
@@ -131,28 +144,69 @@ def compare_aucs(
             :func:`delong_test`.
         ValueError: If ``num_resamples`` or ``level`` is out of range.
     """
+    return compare_mean_aucs([first], [second], num_resamples=num_resamples, level=level, seed=seed)
+
+
+def compare_mean_aucs(
+    first: Sequence[pd.DataFrame],
+    second: Sequence[pd.DataFrame],
+    *,
+    num_resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> AucDifference:
+    """Compare the mean AUC of one detector's runs with that of another's, on the same videos.
+
+    Runs that differ in their seed count as their mean AUC, which is not the AUC of their mean
+    score: that would be an ensemble. The answer holds for these runs; how far other seeds would
+    move it is their standard deviation.
+
+    Args:
+        first: At least one table as :func:`compare_aucs` takes it.
+        second: At least one of the same videos.
+        num_resamples: As there.
+        level: As there.
+        seed: As there.
+
+    Returns:
+        As there.
+
+    Raises:
+        PredictionsError: As there.
+        ValueError: As there, or if one side has no table.
+    """
+    if not first or not second:
+        raise ValueError(f"Each side needs a table, got {len(first)} and {len(second)}.")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie between 0 and 1, got {level}.")
-    one, other = align_videos(first, second)
+    tables = [align_videos(first[0], table) for table in (*first, *second)]
+    one = tables[0][0]
     labels, codes = one["label"].to_numpy(np.int64), pd.factorize(one["group"], sort=True)[0]
-    scores = [table["score"].to_numpy(np.float64) for table in (one, other)]
-    delong = delong_test(labels, *scores)
-    difference = roc_auc(labels, scores[0]) - roc_auc(labels, scores[1])
+    scores = [table["score"].to_numpy(np.float64) for _, table in tables]
+    sides = scores[: len(first)], scores[len(first) :]
+    delong = _delong(labels, *sides)
+    means = [np.mean([roc_auc(labels, each) for each in side]) for side in sides]
+    difference = float(means[0] - means[1])
     num_groups = int(codes.max()) + 1
     if num_groups == 1:
         return AucDifference(difference, None, None, None, delong, len(one), 1)
-    rows = [ClusteredRows(labels, each, codes, num_groups) for each in scores]
+    rows = [[ClusteredRows(labels, each, codes, num_groups) for each in side] for side in sides]
     drawn = np.concatenate(
         [
-            weighted_auc(Resamples(rows[0], counts)) - weighted_auc(Resamples(rows[1], counts))
-            for counts, _ in draw_counts(rows[0], num_resamples=num_resamples, seed=seed)
+            _mean_auc(rows[0], counts) - _mean_auc(rows[1], counts)
+            for counts, _ in draw_counts(rows[0][0], num_resamples=num_resamples, seed=seed)
         ]
     )
     low, high = quantile_ends(drawn, level)
     # Equal rankings differ in the last bit when their sums were taken in another order.
-    sides = [int((drawn <= 1e-12).sum()), int((drawn >= -1e-12).sum())]
-    p_value = min(1.0, 2 * (min(sides) + 1) / (len(drawn) + 1))
+    either = [int((drawn <= 1e-12).sum()), int((drawn >= -1e-12).sum())]
+    p_value = min(1.0, 2 * (min(either) + 1) / (len(drawn) + 1))
     return AucDifference(difference, low, high, p_value, delong, len(one), num_groups)
+
+
+def _mean_auc(rows: Sequence[ClusteredRows], counts: Values) -> Values:
+    mean: Values = np.mean([weighted_auc(Resamples(one, counts)) for one in rows], axis=0)
+    return mean
 
 
 def align_videos(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -244,4 +244,5 @@ def weighted_balanced_accuracy(threshold: float) -> ResampledMetric:
 
 
 def _is_right(rows: ClusteredRows, threshold: float) -> Values:
-    return ((rows.scores >= threshold) == (rows.labels == FAKE)).astype(np.float64)
+    right: Values = ((rows.scores >= threshold) == (rows.labels == FAKE)).astype(np.float64)
+    return right

@@ -1,15 +1,17 @@
 """From the predictions of runs to reports that a person reads."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from unmask.core.errors import DataError
 from unmask.core.files import write_json, write_text
 from unmask.evaluation.aggregate import TOP_K, Aggregation, UnscoredPolicy
-from unmask.evaluation.report.measure import measure
-from unmask.evaluation.report.overview import overview_row, render_overview
+from unmask.evaluation.report.compare.variants import ComparedRun
+from unmask.evaluation.report.measure import measure, measured_videos
+from unmask.evaluation.report.overview import render_overview
 from unmask.evaluation.report.protocol import Protocol
 from unmask.evaluation.report.render import render_report
 from unmask.evaluation.report.run import read_run
@@ -24,12 +26,14 @@ class ReportSummary:
         metrics: The content of ``metrics.json``.
         html: The page.
         markdown: The same without pictures.
+        compared: What a comparison with other runs needs; its link is the page's path.
     """
 
     name: str
     metrics: dict[str, Any]
     html: Path
     markdown: Path
+    compared: ComparedRun
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,16 @@ class OverviewSummary:
     Args:
         reports: One per run, in the order given.
         html: The page.
-        markdown: The same table as text.
+        markdown: The same as text.
+        latex: Its tables.
+        csv: Its numbers, one row each.
     """
 
     reports: list[ReportSummary]
     html: Path
     markdown: Path
+    latex: Path
+    csv: Path
 
 
 def report(
@@ -88,7 +96,12 @@ def report(
         level=level,
         seed=seed,
     )
+    return _report(run_dir, protocol)
+
+
+def _report(run_dir: Path, protocol: Protocol) -> ReportSummary:
     run = read_run(run_dir)
+    videos = measured_videos(run.predictions, run.unscored, protocol)
     metrics = measure(
         run.predictions,
         run.unscored,
@@ -96,13 +109,23 @@ def report(
         leaks=run.facts.get("leaks", {}) if run.leak_allowed else None,
         threshold_split=run.threshold_split,
         protocol=protocol,
+        videos=videos,
     )
-    page, text = render_report(run, metrics)
+    page, text = render_report(run, metrics, videos)
     html, markdown = run_dir / "report.html", run_dir / "report.md"
     write_json(run_dir / "metrics.json", metrics)
     write_text(markdown, text)
     write_text(html, page)
-    return ReportSummary(name=run.name, metrics=metrics, html=html, markdown=markdown)
+    compared = ComparedRun(
+        name=run.name,
+        link=html.as_posix(),
+        facts=run.facts,
+        metrics=metrics,
+        videos=videos,
+        curves=run.curves,
+        recipe=run.recipe,
+    )
+    return ReportSummary(run.name, metrics, html, markdown, compared)
 
 
 def report_runs(
@@ -116,11 +139,11 @@ def report_runs(
     level: float = 0.95,
     seed: int = 0,
 ) -> OverviewSummary:
-    """Report each of several runs, and all of them in one table of source by target.
+    """Report each of several runs, and compare all of them.
 
     Args:
         run_dirs: Run directories, at least one.
-        out_dir: Where ``overview.html`` and ``overview.md`` go.
+        out_dir: Where ``overview.html``, ``.md``, ``.tex`` and ``.csv`` go.
         num_resamples: As in :func:`report`.
         how: As in :func:`report`.
         top_k: As in :func:`report`.
@@ -138,21 +161,27 @@ def report_runs(
     """
     if not run_dirs:
         raise DataError("No run to report; `unmask report runs='outputs/train/*'` names some.")
-    reports = [
-        report(
-            run_dir,
-            num_resamples=num_resamples,
-            how=how,
-            top_k=top_k,
-            unscored=unscored,
-            level=level,
-            seed=seed,
-        )
-        for run_dir in run_dirs
-    ]
-    rows = [overview_row(one.name, one.metrics, one.html, out_dir) for one in reports]
-    page, text = render_overview(rows, reports[0].metrics["protocol"])
-    html, markdown = out_dir / "overview.html", out_dir / "overview.md"
-    write_text(markdown, text)
-    write_text(html, page)
-    return OverviewSummary(reports=reports, html=html, markdown=markdown)
+    protocol = Protocol(
+        how=how,
+        top_k=top_k,
+        unscored=unscored,
+        num_resamples=num_resamples,
+        level=level,
+        seed=seed,
+    )
+    reports = [_report(run_dir, protocol) for run_dir in run_dirs]
+    found = render_overview(
+        [replace(one.compared, link=_relative(one.html, out_dir)) for one in reports], protocol
+    )
+    names = {name: out_dir / f"overview.{name}" for name in ("html", "md", "tex", "csv")}
+    write_text(names["md"], found.markdown)
+    write_text(names["tex"], found.latex)
+    write_text(names["csv"], found.numbers.to_csv(index=False, lineterminator="\n"))
+    write_text(names["html"], found.html)
+    return OverviewSummary(
+        reports, names["html"], names["md"], latex=names["tex"], csv=names["csv"]
+    )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()

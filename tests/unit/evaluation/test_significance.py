@@ -4,7 +4,13 @@ import pytest
 
 from unmask.core.errors import PredictionsError
 from unmask.evaluation.metrics import Labels, Scores, roc_auc
-from unmask.evaluation.significance import align_videos, compare_aucs, delong_test, holm
+from unmask.evaluation.significance import (
+    align_videos,
+    compare_aucs,
+    compare_mean_aucs,
+    delong_test,
+    holm,
+)
 
 
 def slow_variance(labels: Labels, first: Scores, second: Scores) -> float:
@@ -190,3 +196,35 @@ def test_a_level_out_of_range_is_named() -> None:
     table = videos(first, labels, np.arange(80))
     with pytest.raises(ValueError, match=r"got 1\.5"):
         compare_aucs(table, table, level=1.5)
+
+
+def seeds() -> list[pd.DataFrame]:
+    generator = np.random.default_rng(5)
+    labels, groups = np.tile([0, 1], 60), np.arange(120) // 4
+    shared = generator.normal(labels, 1)
+    return [videos(shared + generator.normal(0, 1, 120), labels, groups) for _ in range(4)]
+
+
+def test_several_seeds_differ_by_their_mean_auc() -> None:
+    tables = seeds()
+    found = compare_mean_aucs(tables[:2], tables[2:], num_resamples=300)
+    aucs = [roc_auc(one["label"].to_numpy(), one["score"].to_numpy()) for one in tables]
+    expected = (aucs[0] + aucs[1] - aucs[2] - aucs[3]) / 2
+    assert found.difference == pytest.approx(expected, abs=1e-12)
+    assert found.delong.difference == pytest.approx(expected, abs=1e-12)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < expected < found.high
+
+
+def test_a_seed_given_twice_adds_no_certainty() -> None:
+    one, other, *_ = seeds()
+    once = compare_aucs(one, other, num_resamples=200)
+    twice = compare_mean_aucs([one, one], [other, other], num_resamples=200)
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high), abs=1e-12)
+    assert twice.delong.variance == pytest.approx(once.delong.variance, rel=1e-9)
+
+
+def test_a_side_without_a_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="Each side needs a table, got 1 and 0"):
+        compare_mean_aucs(seeds()[:1], [])

@@ -124,7 +124,8 @@ def test_the_page_needs_no_other_file_and_closes_its_tags(run_dir: Path) -> None
 def test_the_page_shows_curves_charts_and_faces(run_dir: Path) -> None:
     text = report(run_dir, num_resamples=FEW).html.read_text()
     charts = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", text)
-    assert len(charts) == 1 + 2 + 2  # ROC, scores of two test sets, loss and validation
+    # ROC, PR and DET; of each of two test sets scores and calibration; training
+    assert len(charts) == 3 + 2 * (1 + 1) + 2
     assert all(b"<svg" in base64.b64decode(chart) for chart in charts)
     assert text.count("data:image/jpeg;base64,") == 6 + 8 + 7 + 8
     assert "example pictures are missing" not in text
@@ -191,12 +192,63 @@ def test_several_runs_stand_in_one_table_of_source_by_target(tmp_path: Path) -> 
     summary = report_runs(runs, out_dir=tmp_path / "report", num_resamples=FEW)
     text = summary.markdown.read_text()
     assert "| run | trained on | away | home |" in text
-    rows = [line for line in text.splitlines() if line.startswith("| [")]
+    start = text.splitlines().index("| run | trained on | away | home |") + 2
+    rows = text.splitlines()[start : start + 2]
     assert [row.count("**") for row in rows] == [2, 2]
     link = re.search(r"\]\((.*?)\)", rows[0])
     assert link is not None
     assert (summary.markdown.parent / link[1]).resolve() == summary.reports[1].html.resolve()
     assert "<strong>" in summary.html.read_text()
+
+
+def test_seeds_of_one_model_are_one_row_with_the_single_runs_below(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / str(seed) / "run", name=f"m{seed}") for seed in (1, 2)]
+    for seed, run in enumerate(runs, start=1):
+        facts = json.loads((run / "run.json").read_text())
+        write_json(run / "run.json", {**facts, "model": "m", "data": "home", "seed": seed})
+        (run / "config.yaml").write_text(f"seed: {seed}\nmodel: {{dropout: 0.1}}\n")
+    summary = report_runs(runs, out_dir=tmp_path / "report", num_resamples=FEW)
+    text = summary.markdown.read_text()
+    # The same predictions twice: no deviation.
+    value = summary.reports[0].metrics["datasets"]["away"]["test"]["video"]["auc"]["value"]
+    assert f"| m | home | 2 | {value:.3f} ± 0.000 (2 runs) |" in text
+    assert "| [m1](" in text
+    assert "of 1 variant</p>" in summary.html.read_text()
+
+
+def test_the_comparison_needs_no_network_and_says_the_same_twice(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / name / "run", name=name) for name in ("a", "b")]
+    first, second = (
+        report_runs(runs, out_dir=tmp_path / folder, num_resamples=FEW) for folder in ("x", "y")
+    )
+    page = Links()
+    page.feed(first.html.read_text())
+    assert all(one.startswith(("data:", "../")) for one in page.addresses)
+    assert page.open == []
+    for one, two in zip(
+        (first.html, first.markdown, first.latex, first.csv),
+        (second.html, second.markdown, second.latex, second.csv),
+        strict=True,
+    ):
+        assert one.read_bytes() == two.read_bytes()
+    numbers = pd.read_csv(first.csv)
+    assert set(numbers["run"]) == {"a", "b"}
+    assert first.latex.read_text().count(r"\toprule") == first.latex.read_text().count(r"\caption")
+
+
+def test_features_are_drawn_and_scored_where_the_run_has_them(run_dir: Path) -> None:
+    clips = pd.read_parquet(run_dir / "predictions.parquet")
+    videos = clips.drop_duplicates("video_id")[
+        ["dataset", "video_id", "split", "label", "method", "group"]
+    ]
+    generator = np.random.default_rng(0)
+    vectors = [
+        (generator.normal(0, 1, 4) + 3 * label).astype(np.float16) for label in videos["label"]
+    ]
+    videos.assign(vector=vectors).to_parquet(run_dir / "embeddings.parquet")
+    text = report(run_dir, num_resamples=FEW).markdown.read_text()
+    section = text[text.index("## Features of the backbone") :]
+    assert re.search(r"\| away, test \| (0\.9\d\d|1\.000) \|", section)
 
 
 def test_no_run_is_refused(tmp_path: Path) -> None:

@@ -13,13 +13,22 @@ import pandas as pd
 from unmask.core.errors import PredictionsError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.evaluation.aggregate import video_scores, with_unscored
+from unmask.evaluation.calibration import Calibration
 from unmask.evaluation.metrics import balanced_accuracy_threshold, require_both_classes
 from unmask.evaluation.report.level import estimate_auc, measure_level
 from unmask.evaluation.report.protocol import Protocol
+from unmask.evaluation.report.selected import (
+    fit_calibrations,
+    measure_calibration,
+    measure_oracle,
+)
 
 # Fakes of other footage than the rest of a set, and what their real videos are called there: trees
 # of FaceForensics++ hold DeepFakeDetection's actors beside YouTube; DeepfakeBench names them too.
 REALS_OF: Final = {"DeepFakeDetection": "actors", "DFD_fake": "DFD_real"}
+
+# What nothing was fitted or chosen on.
+TEST_ROLES: Final = ("in_domain", "cross_dataset")
 
 
 def measure(
@@ -30,6 +39,7 @@ def measure(
     threshold_split: str,
     protocol: Protocol,
     leaks: Mapping[str, int] | None = None,
+    videos: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Measure every data set and split that has predictions.
 
@@ -41,6 +51,7 @@ def measure(
         protocol: How predictions become numbers.
         leaks: What splits share, by kind, where leaks were let through; every split is then marked.
             None where they are refused.
+        videos: What :func:`measured_videos` says of the same predictions, where it is known.
 
     Returns:
         The content of ``metrics.json``: under ``datasets``, by data set and split, the metrics of
@@ -55,21 +66,19 @@ def measure(
         is. The AUC of a manipulation is null, with a ``reason``, where its own real videos are not
         in the split.
     """
-    if threshold_split == "test":
-        raise ValueError(
-            "threshold_split must not be 'test': a threshold is fixed before the test."
-        )
-    if predictions.empty:
-        raise PredictionsError("The table of predictions has no rows; there is nothing to measure.")
-    scored = video_scores(predictions, protocol.how, top_k=protocol.top_k)
-    videos = with_unscored(scored, unscored, protocol.unscored)
+    _require_honest(predictions, threshold_split)
+    if videos is None:
+        videos = measured_videos(predictions, unscored, protocol)
     threshold = fix_threshold(videos, source_datasets, threshold_split)
+    maps, reason = fit_calibrations(videos, source_datasets, threshold_split)
     datasets: dict[str, dict[str, Any]] = {}
     for dataset, split, clips in _splits(predictions):
+        role = role_of(dataset, split, source_datasets)
         datasets.setdefault(dataset, {})[split] = {
-            "role": role_of(dataset, split, source_datasets),
+            "role": role,
             "leak_allowed": leaks is not None,
             **_measure_split(clips, videos, threshold=threshold["value"], protocol=protocol),
+            **_measure_choices(_part(videos, dataset, split), role, threshold["value"], maps),
             "unscored": _count_unscored(_part(unscored, dataset, split)),
         }
     return {
@@ -79,10 +88,38 @@ def measure(
         "leaks": None if leaks is None else dict(leaks),
         "protocol": {**asdict(protocol), "cluster": "group"},
         "threshold": threshold,
+        "calibration": _fitted(threshold, maps, reason),
         "datasets": datasets,
         "not_measured": _not_measured(unscored, datasets),
         "groups_shared_between_splits": _shared_groups(predictions),
     }
+
+
+def _require_honest(predictions: pd.DataFrame, threshold_split: str) -> None:
+    if threshold_split == "test":
+        raise ValueError(
+            "threshold_split must not be 'test': a threshold is fixed before the test."
+        )
+    if predictions.empty:
+        raise PredictionsError("The table of predictions has no rows; there is nothing to measure.")
+
+
+def _fitted(threshold: dict[str, Any], maps: dict[str, Calibration], reason: str) -> dict[str, Any]:
+    """Say what each map is; they are fitted where the threshold is fixed."""
+    origin = {name: threshold[name] for name in ("dataset", "split", "level")}
+    return {
+        **origin,
+        "maps": {name: one.settings() for name, one in maps.items()},
+        "reason": reason,
+    }
+
+
+def measured_videos(
+    predictions: pd.DataFrame, unscored: pd.DataFrame, protocol: Protocol
+) -> pd.DataFrame:
+    """Return one row per video that enters the numbers, of every data set and split."""
+    scored = video_scores(predictions, protocol.how, top_k=protocol.top_k)
+    return with_unscored(scored, unscored, protocol.unscored)
 
 
 def fix_threshold(videos: pd.DataFrame, datasets: Sequence[str], split: str) -> dict[str, Any]:
@@ -150,6 +187,15 @@ def _measure_split(
         },
         "video": measure_level(videos, threshold, protocol),
         "methods": _measure_methods(videos, threshold, protocol),
+    }
+
+
+def _measure_choices(
+    videos: pd.DataFrame, role: str, threshold: float | None, maps: dict[str, Calibration]
+) -> dict[str, Any]:
+    return {
+        "calibration": measure_calibration(videos, maps),
+        "oracle": measure_oracle(videos, threshold) if role in TEST_ROLES else None,
     }
 
 

@@ -1,16 +1,27 @@
 """From a run and its metrics to the text of ``report.html`` and ``report.md``."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 from typing import Any, Final
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from unmask.evaluation.aggregate import video_scores, with_unscored
 from unmask.evaluation.report.examples import ExampleRow, choose_examples
-from unmask.evaluation.report.figures import Picture, roc_chart, score_chart, training_charts
+from unmask.evaluation.report.features import features_section
+from unmask.evaluation.report.figures import training_charts
+from unmask.evaluation.report.measure import measured_videos
+from unmask.evaluation.report.pictures import calibration_charts, run_charts
+from unmask.evaluation.report.protocol import Protocol
 from unmask.evaluation.report.run import Run
+from unmask.evaluation.report.table import Section, markdown_cell, markdown_table
+from unmask.evaluation.report.tables import (
+    calibration_section,
+    classes_section,
+    metrics_section,
+    oracle_section,
+)
 from unmask.evaluation.report.wording import (
     LEAK_MARK,
     ROLES,
@@ -52,44 +63,45 @@ def environment() -> Environment:
         "interval": interval,
         "percent": percent,
         "cell": markdown_cell,
+        "markdown_table": markdown_table,
     }
     templates.globals |= {"roles": ROLES, "leak_mark": LEAK_MARK}
     return templates
 
 
-def markdown_cell(text: object) -> str:
-    r"""Write text so that it stays inside one cell of a Markdown table.
-
-    Example:
-        >>> markdown_cell("a|b")
-        'a\\|b'
-    """
-    return " ".join(str(text).replace("\\", "\\\\").replace("|", "\\|").split())
-
-
-def render_report(run: Run, metrics: dict[str, Any]) -> tuple[str, str]:
+def render_report(
+    run: Run, metrics: dict[str, Any], videos: pd.DataFrame | None = None
+) -> tuple[str, str]:
     """Write the report of one run.
 
     Args:
         run: What was read from its folder.
         metrics: What was measured on its predictions.
+        videos: What :func:`measured_videos` says of them, where it is known.
 
     Returns:
         The HTML page, which needs no other file, and the Markdown text, which has no pictures.
     """
+    if videos is None:
+        videos = measured_videos(run.predictions, run.unscored, _protocol(metrics))
     found = blocks(metrics)
     tests = [block for block in found if block.is_test]
-    examples, missing = _examples(run, metrics, tests or found)
+    shown = tests or found
+    parts = {block.title: _videos_of(videos, block) for block in shown}
+    examples, missing = _examples(run, metrics, shown, parts)
+    threshold = metrics["threshold"]["value"]
     context = {
         "name": run.name,
         "metrics": metrics,
         "blocks": found,
         "tests": tests,
-        "shown": tests or found,
+        "shown": shown,
         "headline": headline(metrics),
         "cautions": [*cautions(metrics), *missing, *_no_curves(run)],
         "examples": examples,
-        "charts": _charts(run, metrics, tests or found),
+        "charts": run_charts(parts, shown, threshold),
+        "classes": classes_section(shown, threshold),
+        "sections": _sections(run, metrics, videos, shown),
         "training": training_charts(run.curves, run.facts.get("best_epoch")),
         "facts": fact_rows({**run.facts, "source_dataset": run.source_dataset}),
     }
@@ -100,14 +112,28 @@ def render_report(run: Run, metrics: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def measured_videos(run: Run, metrics: dict[str, Any], block: Block) -> pd.DataFrame:
-    """Return the videos of one split as they were measured, one row each."""
-    protocol = metrics["protocol"]
-    videos = video_scores(run.predictions, protocol["how"], top_k=protocol["top_k"])
-    measured = with_unscored(videos, run.unscored, protocol["unscored"])
-    chosen: pd.DataFrame = measured[
-        (measured["dataset"] == block.dataset) & (measured["split"] == block.split)
+def _sections(
+    run: Run, metrics: dict[str, Any], videos: pd.DataFrame, shown: list[Block]
+) -> list[Section]:
+    pictures = calibration_charts(videos, metrics, shown)
+    return [
+        oracle_section(shown),
+        replace(calibration_section(metrics, shown), pictures=pictures),
+        metrics_section(blocks(metrics)),
+        features_section(
+            run.embeddings, shown, sources=run.source_datasets, split=run.threshold_split
+        ),
     ]
+
+
+def _protocol(metrics: dict[str, Any]) -> Protocol:
+    names = {one.name for one in fields(Protocol)}
+    return Protocol(**{key: one for key, one in metrics["protocol"].items() if key in names})
+
+
+def _videos_of(videos: pd.DataFrame, block: Block) -> pd.DataFrame:
+    is_one = (videos["dataset"] == block.dataset) & (videos["split"] == block.split)
+    chosen: pd.DataFrame = videos[is_one]
     return chosen
 
 
@@ -141,14 +167,11 @@ def _text(value: Any) -> str:  # noqa: ANN401 - JSON is untyped
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
-def _charts(run: Run, metrics: dict[str, Any], shown: Iterable[Block]) -> list[Picture]:
-    videos = [(block.title, measured_videos(run, metrics, block)) for block in shown]
-    threshold = metrics["threshold"]["value"]
-    return [roc_chart(videos), *(score_chart(name, part, threshold) for name, part in videos)]
-
-
 def _examples(
-    run: Run, metrics: dict[str, Any], shown: Iterable[Block]
+    run: Run,
+    metrics: dict[str, Any],
+    shown: Iterable[Block],
+    parts: Mapping[str, pd.DataFrame],
 ) -> tuple[list[tuple[str, list[ExampleRow]]], list[str]]:
     """Choose examples of each set, and say where their pictures are missing."""
     threshold = metrics["threshold"]["value"]
@@ -156,7 +179,7 @@ def _examples(
     for block in shown:
         store_dir = run.stores.get(block.dataset)
         rows = choose_examples(
-            measured_videos(run, metrics, block),
+            parts[block.title],
             run.predictions[run.predictions["dataset"] == block.dataset],
             store_dir=store_dir,
             threshold=0.5 if threshold is None else threshold,

@@ -10,6 +10,8 @@ from pandas.errors import EmptyDataError, ParserError
 
 from unmask.core.errors import DataError
 from unmask.evaluation.predictions import read_predictions, read_unscored
+from unmask.evaluation.report.compare.variants import Recipe, read_recipe
+from unmask.evaluation.report.features import read_embeddings
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Run:
         predictions: Checked predictions.
         unscored: Checked videos without a score.
         curves: Metrics by epoch, as :func:`read_curves` gives them; empty where there are none.
+        embeddings: Features of each video, where the run has them.
+        recipe: What it was trained with, where ``config.yaml`` says it.
     """
 
     run_dir: Path
@@ -41,6 +45,8 @@ class Run:
     predictions: pd.DataFrame
     unscored: pd.DataFrame
     curves: pd.DataFrame
+    embeddings: pd.DataFrame | None = None
+    recipe: Recipe | None = None
 
 
 def read_run(run_dir: Path) -> Run:
@@ -48,7 +54,8 @@ def read_run(run_dir: Path) -> Run:
 
     Args:
         run_dir: Holds ``run.json``, ``predictions.parquet``, ``unscored.parquet`` and, where the
-            run was trained there, ``metrics.csv``.
+            run was trained there, ``metrics.csv`` and ``config.yaml``; ``embeddings.parquet`` where
+            features were kept.
 
     Returns:
         The run.
@@ -78,6 +85,8 @@ def read_run(run_dir: Path) -> Run:
         predictions=read_predictions(run_dir / "predictions.parquet"),
         unscored=read_unscored(run_dir / "unscored.parquet"),
         curves=read_curves(run_dir / "metrics.csv"),
+        embeddings=read_embeddings(run_dir / "embeddings.parquet"),
+        recipe=read_recipe(run_dir),
     )
 
 

@@ -140,6 +140,8 @@ def _gap(home: dict[str, Any], away: dict[str, Any]) -> str:
 def _against_guessing(auc: dict[str, Any]) -> str:
     if auc["low"] is not None and auc["low"] <= 0.5 <= auc["high"]:
         return " The interval holds 50, which is guessing."
+    if auc["high"] is not None and auc["high"] < 0.5:
+        return " That is worse than guessing; are the labels of this set the other way round?"
     return ""
 
 

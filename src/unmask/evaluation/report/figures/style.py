@@ -156,7 +156,7 @@ def _legend_below(figure: Figure, handles: Sequence[Artist], labels: Sequence[st
     columns = 2 if max(map(len, labels)) <= 20 and len(labels) > 2 else 1
     rows = -(-len(labels) // columns)
     width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + 0.185 * rows + 0.2)
+    figure.set_size_inches(width, height + 0.185 * rows + 0.5)
     # A dash pattern of 5 points shows in a handle of 3 em.
     figure.legend(
         handles, labels, loc="outside lower left", ncols=columns, fontsize=8, handlelength=3.0

@@ -1,0 +1,1 @@
+"""Several runs beside each other; each module writes one part of the overview."""

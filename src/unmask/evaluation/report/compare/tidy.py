@@ -1,0 +1,74 @@
+"""Every number of the overview as one long table, for other programs."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from unmask.core.labels import CLASS_NAMES
+from unmask.evaluation.report.compare.variants import ComparedRun
+from unmask.evaluation.report.level import OF_SCORES
+from unmask.evaluation.report.wording import Block, blocks
+
+COLUMNS: Final = [
+    "run", "model", "seed", "source", "target", "split", "level", "metric", "value", "low", "high",
+    "n",
+]  # fmt: skip
+Row = tuple[str, str, float | None, float | None, float | None, int]
+
+
+def tidy_table(runs: Sequence[ComparedRun]) -> pd.DataFrame:
+    """Return one row per run, data set, split, level and metric.
+
+    ``n`` is the number of clips or videos behind a value; of a manipulation, that of its fakes; of
+    a class, that of the class. ``low`` and ``high`` are empty where there is no interval.
+    """
+    rows = [
+        (run.name, run.model, run.seed, run.source, block.dataset, block.split, *row)
+        for run in runs
+        for block in blocks(run.metrics)
+        for row in _of_block(block)
+    ]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({"seed": "Int64", "value": float, "low": float, "high": float})
+
+
+def _of_block(block: Block) -> Iterator[Row]:
+    for level in ("clip", "video"):
+        yield from _of_level(level, block.content[level])
+    for method, facts in block.content["methods"]["fake"].items():
+        if facts["auc"] is not None:
+            yield _estimate("video", f"auc/{method}", facts["auc"], facts["count"])
+    count = block.content["video"]["count"]
+    for name, found in block.content["calibration"].items():
+        for metric in ("log_loss", "brier_score", "expected_calibration_error"):
+            if name != "none":
+                yield "video", f"{metric}/{name}", found[metric], None, None, count
+    if block.content["oracle"] is not None:
+        for metric, one in block.content["oracle"]["threshold"].items():
+            for part in ("oracle", "gap"):
+                yield "video", f"{metric}/{part}", one[part], None, None, count
+
+
+def _of_level(level: str, content: dict[str, Any]) -> Iterator[Row]:
+    count = content["count"]
+    for name in OF_SCORES:
+        yield _estimate(level, name, content[name], count)
+    error = content["expected_calibration_error"]
+    yield level, "expected_calibration_error", error, None, None, count
+    for at in ("at_half", "at_threshold"):
+        decided = content[at]
+        if decided is None:
+            continue
+        yield level, f"{at}/threshold", decided["threshold"], None, None, count
+        for name in ("accuracy", "balanced_accuracy"):
+            yield _estimate(level, f"{at}/{name}", decided[name], count)
+        for one in CLASS_NAMES:
+            of_class = decided["classes"][one]
+            for name in ("precision", "recall", "f1"):
+                value = of_class[name]
+                yield level, f"{at}/{name}_{one}", value, None, None, of_class["support"]
+
+
+def _estimate(level: str, name: str, estimate: dict[str, float | None], count: int) -> Row:
+    return level, name, estimate["value"], estimate["low"], estimate["high"], count
