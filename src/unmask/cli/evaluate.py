@@ -87,11 +87,10 @@ def score_run(
     checkpoint = checkpoint or run_dir / card.best_checkpoint
     detector = load_detector(checkpoint)
     layout = build(trained.clips)
-    # Counted on the CPU, where the weights still are.
-    cost = {
-        "flops_per_clip": flops_per_clip(detector, layout.num_frames),
-        "frames_per_clip": layout.num_frames,
-    }
+    flops = card.flops_per_clip
+    if flops is None or card.frames_per_clip != layout.num_frames:
+        # Counted once per run, on the CPU, where the weights still are.
+        flops = flops_per_clip(detector, layout.num_frames)
     evaluation = score(
         detector,
         _splits_to_score(own, others),
@@ -106,8 +105,8 @@ def score_run(
     for outcome in evaluation.outcomes:
         console.print(str(outcome), highlight=False, soft_wrap=True)
     change = partial(
-        _with_scores, stores=stores, leaks=leaks, cost=cost, scoring=evaluation.scoring,
-        leak_allowed=allow_leak,
+        _with_scores, stores=stores, leaks=leaks, leak_allowed=allow_leak, scoring=evaluation.scoring,
+        flops_per_clip=flops, frames_per_clip=layout.num_frames,
     )  # fmt: skip
     with writing(run_dir):
         change_card(run_dir, change)
@@ -119,14 +118,13 @@ def _with_scores(
     stores: list[FaceStore],
     leaks: dict[str, int],
     leak_allowed: bool,
-    cost: dict[str, int],
     scoring: dict[str, Any],
+    **cost: int,
 ) -> RunCard:
     """Add what was scored, and how fast, to the facts of a run."""
     return replace(
         card,
-        flops_per_clip=cost["flops_per_clip"],
-        frames_per_clip=cost["frames_per_clip"],
+        **cost,
         manifest_hashes=card.manifest_hashes | {s.dataset: s.manifest_hash for s in stores},
         split_hashes=card.split_hashes | {s.dataset: split_hashes(s.videos) for s in stores},
         stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},

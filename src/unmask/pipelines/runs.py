@@ -153,17 +153,22 @@ def add_metrics(run_dir: Path, metrics: dict[str, Any]) -> None:
         DataError: If ``run.json`` is missing or unreadable.
     """
     with writing(run_dir):
-        content = _read_json(run_dir / "run.json")
+        content = read_json(run_dir / "run.json")
         write_json(run_dir / "run.json", content | {"metrics": headline_metrics(metrics)})
 
 
 def record_metrics(run_dir: Path) -> None:
     """Put what the report of a run has measured into its ``run.json``, where there is a report."""
     if (run_dir / "metrics.json").is_file() and (run_dir / "run.json").is_file():
-        add_metrics(run_dir, _read_json(run_dir / "metrics.json"))
+        add_metrics(run_dir, read_json(run_dir / "metrics.json"))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object of names and values.
+
+    Raises:
+        DataError: If the file is missing or holds something else.
+    """
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -189,7 +194,7 @@ def read_run_card(run_dir: Path) -> RunCard:
             f"{run_dir} holds no run.json, so it is not a finished training run; "
             "`unmask train` writes it when training ends."
         )
-    content = _read_json(path)
+    content = read_json(path)
     if content.get("kind") == "ensemble":
         raise DataError(
             f"{run_dir} is an ensemble and has no network of its own: evaluate its members, "
