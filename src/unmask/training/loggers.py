@@ -32,11 +32,15 @@ class TolerantWandbLogger(WandbLogger):
         try:
             log()
         except Exception as error:  # noqa: BLE001 - of a network, a service and a library's choice
-            self.has_failed = True
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        if not self.has_failed:
             _log.warning(
-                "Weights & Biases failed, so nothing more is logged to it; the run goes on. "
-                "(%s: %s)", type(error).__name__, error,
-            )  # fmt: skip
+                "Weights & Biases failed, so nothing more is logged to it; the run goes on. (%s)",
+                f"{type(error).__name__}: {error}",
+            )
+        self.has_failed = True
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
         """Log a configuration."""
@@ -47,12 +51,13 @@ class TolerantWandbLogger(WandbLogger):
         self.attempt(lambda: super(TolerantWandbLogger, self).log_metrics(metrics, step))
 
     def finish(self) -> None:
-        """End the run, if one was ever started; also one that has failed, for the next to start."""
-        if self._experiment is None:
-            return
-        self.has_failed = False
-        self.attempt(self._experiment.finish)
-        self._experiment = None
+        """End the run, if one was ever started; also one that failed, so that the next can start."""
+        experiment, self._experiment = self._experiment, None
+        try:
+            if experiment is not None:
+                experiment.finish()
+        except Exception as error:  # noqa: BLE001 - as in `attempt`
+            self._give_up(error)
 
 
 def make_csv_logger(*, run_dir: Path) -> CSVLogger:
