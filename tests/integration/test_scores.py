@@ -226,9 +226,7 @@ def test_another_batch_size_is_not(make_store: Any, score: Score, calls: list[st
     assert calls == ["toy/test"]
 
 
-def test_a_change_of_another_split_is_not(
-    make_store: Any, score: Score, calls: list[str]
-) -> None:
+def test_a_change_of_another_split_is_not(make_store: Any, score: Score, calls: list[str]) -> None:
     store = make_store()
     score((store, "test"))
     chosen = store.videos["split"] == "val"

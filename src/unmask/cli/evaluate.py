@@ -105,8 +105,8 @@ def score_run(
     for outcome in evaluation.outcomes:
         console.print(str(outcome), highlight=False, soft_wrap=True)
     change = partial(
-        _with_scores, stores=stores, leaks=leaks, leak_allowed=allow_leak, scoring=evaluation.scoring,
-        flops_per_clip=flops, frames_per_clip=layout.num_frames,
+        _with_scores, stores=stores, leaks=leaks, leak_allowed=allow_leak,
+        scoring=evaluation.scoring, flops_per_clip=flops, frames_per_clip=layout.num_frames,
     )  # fmt: skip
     with writing(run_dir):
         change_card(run_dir, change)

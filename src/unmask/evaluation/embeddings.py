@@ -64,9 +64,7 @@ def embeddings_table(embeddings: pd.DataFrame) -> pa.Table:
         raise PredictionsError(f"Table 'embeddings' lacks the columns {missing}.")
     repeated = embeddings.loc[embeddings.duplicated(VIDEO_KEY), VIDEO_KEY]
     if len(repeated):
-        raise PredictionsError(
-            f"Table 'embeddings' repeats the key {repeated.iloc[0].to_dict()}."
-        )
+        raise PredictionsError(f"Table 'embeddings' repeats the key {repeated.iloc[0].to_dict()}.")
     lengths = sorted({len(vector) for vector in embeddings["vector"]})
     if len(lengths) > 1:
         raise PredictionsError(

@@ -147,9 +147,7 @@ def _callbacks(trainer: L.Trainer) -> list[Any]:
 def _hash_of_clips(clips: FaceClips) -> str:
     """Hash the table of clips: ids, labels, splits, and the crops of each clip in order."""
     table = clips.clips
-    columns = {
-        name: table[name].tolist() for name in sorted(table.columns) if name != "crop_paths"
-    }
+    columns = {name: table[name].tolist() for name in sorted(table.columns) if name != "crop_paths"}
     return sha256_of_json({**columns, "crop_paths": [list(x) for x in table["crop_paths"]]})
 
 

@@ -51,7 +51,7 @@ class TolerantWandbLogger(WandbLogger):
         self.attempt(lambda: super(TolerantWandbLogger, self).log_metrics(metrics, step))
 
     def finish(self) -> None:
-        """End the run, if one was ever started; also one that failed, so that the next can start."""
+        """End the run, if one was started; also one that failed, so that the next can start."""
         experiment, self._experiment = self._experiment, None
         try:
             if experiment is not None:

@@ -44,7 +44,7 @@ def test_numbers_too_large_for_half_precision_become_its_largest() -> None:
 
 def test_a_video_twice_or_vectors_of_other_lengths_are_refused(tmp_path: Path) -> None:
     rows = embedding_rows(clips("a", "b"), np.array([[1.0], [2.0]]))
-    with pytest.raises(PredictionsError, match="repeats the key .*'a'"):
+    with pytest.raises(PredictionsError, match=r"repeats the key .*'a'"):
         write_embeddings(tmp_path / "e.parquet", pd.concat([rows, rows[:1]]))
     longer = embedding_rows(clips("c"), np.array([[1.0, 2.0]]))
     with pytest.raises(PredictionsError, match=r"have \[1, 2\] numbers"):
