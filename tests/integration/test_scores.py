@@ -216,7 +216,9 @@ def test_another_layout_or_precision_is_scored_again(
     if "layout" not in settings:
         settings = {"trainer": trainer_of(tmp_path, **settings)}
     [outcome] = score((store, "test"), **settings).outcomes
-    assert (len(calls), outcome.changed) == (2, (named,))
+    assert len(calls) == 2
+    # A shorter clip leaves crops out, too.
+    assert set(outcome.changed) - {"crops"} == {named}
 
 
 def test_another_batch_size_is_not(make_store: Any, score: Score, calls: list[str]) -> None:

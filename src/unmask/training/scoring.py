@@ -79,8 +79,8 @@ class VideoMeans:
     def __init__(self, clips: pd.DataFrame) -> None:
         self._clips = clips
         videos = clips.groupby(VIDEO_KEY, sort=False)
-        self._video_of_row = torch.from_numpy(videos.ngroup().to_numpy(np.int64))
-        self._num_frames = torch.from_numpy(videos["num_frames"].sum().to_numpy(np.float32))
+        self._video_of_row = torch.tensor(videos.ngroup().to_numpy(np.int64))
+        self._num_frames = torch.tensor(videos["num_frames"].sum().to_numpy(np.float32))
         self._sums: Tensor | None = None
 
     def add(self, rows: Tensor, sums: Tensor) -> None:
