@@ -20,7 +20,7 @@ from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.pipelines.audit import audit_stores, audit_table
 from unmask.pipelines.datasets import open_store
-from unmask.pipelines.evaluate import ScoredSplit, flops_per_clip
+from unmask.pipelines.evaluate import ScoredSplit, operations_per_clip
 from unmask.pipelines.evaluate import evaluate as score
 from unmask.pipelines.runs import (
     RunCard,
@@ -90,7 +90,7 @@ def score_run(
     flops = card.flops_per_clip
     if flops is None or card.frames_per_clip != layout.num_frames:
         # Counted once per run, on the CPU, where the weights still are.
-        flops = flops_per_clip(detector, layout.num_frames)
+        flops = operations_per_clip(detector, layout.num_frames)
     evaluation = score(
         detector,
         _splits_to_score(own, others),
@@ -119,12 +119,14 @@ def _with_scores(
     leaks: dict[str, int],
     leak_allowed: bool,
     scoring: dict[str, Any],
-    **cost: int,
+    flops_per_clip: int,
+    frames_per_clip: int,
 ) -> RunCard:
     """Add what was scored, and how fast, to the facts of a run."""
     return replace(
         card,
-        **cost,
+        flops_per_clip=flops_per_clip,
+        frames_per_clip=frames_per_clip,
         manifest_hashes=card.manifest_hashes | {s.dataset: s.manifest_hash for s in stores},
         split_hashes=card.split_hashes | {s.dataset: split_hashes(s.videos) for s in stores},
         stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},

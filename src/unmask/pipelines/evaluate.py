@@ -155,7 +155,7 @@ def _kept_or_scored(
     return file.write(scored), scored.seconds, changed
 
 
-def flops_per_clip(detector: AnyDetector, num_frames: int) -> int:
+def operations_per_clip(detector: AnyDetector, num_frames: int) -> int:
     """Count the operations of one clip by running one; see :func:`count_flops`.
 
     Args:

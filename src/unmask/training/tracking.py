@@ -65,7 +65,7 @@ def log_results(run: Any, run_dir: Path) -> None:  # noqa: ANN401 - wandb is unt
     rows = list(_estimates(card.get("metrics", {})))
     if rows:
         run.summary.update({f"{d}/{s}/{name}": value for d, s, name, value, _, _ in rows})
-        columns = ["data set", "split", "metric", "value", "low", "high"]
+        columns: list[str | int] = ["data set", "split", "metric", "value", "low", "high"]
         run.log({"metrics": wandb.Table(columns=columns, data=[list(row) for row in rows])})
     report = run_dir / "report.html"
     if report.is_file():
