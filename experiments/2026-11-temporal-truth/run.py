@@ -106,7 +106,7 @@ def score(checkpoint: Path, store: FaceStore, split: str, run_dir: Path) -> pd.D
         run_dir=run_dir, callbacks=[], loggers=[], accelerator="cpu", enable_progress_bar=False
     )
     task = ScoringTask(load_detector(checkpoint))
-    table = score_clips(task, clips, trainer=trainer, batch_size=64, num_workers=0)
+    table = score_clips(task, clips, trainer=trainer, batch_size=64, num_workers=0).predictions
     return table.merge(store.videos[["video_id", "compression"]], on="video_id")
 
 

@@ -49,6 +49,7 @@ def problems_of(verb: str, *overrides: str) -> list[str]:
 def test_every_verb_composes(verb: str) -> None:
     given = {
         "evaluate": ["run=outputs/x"],
+        "verify": ["run=outputs/x"],
         "report": ["runs=outputs/*"],
         "ensemble": ["runs=outputs/*"],
         "audit": ["manifests=data/*"],

@@ -1,6 +1,7 @@
 """`unmask evaluate`: score a trained run, also on data sets that it has never seen."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,19 @@ from unmask.config.validate import typed
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file
 from unmask.data.audit import count_by_kind, refuse_leaks
+from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.pipelines.audit import audit_stores, audit_table
 from unmask.pipelines.datasets import open_store
-from unmask.pipelines.evaluate import ScoredSplit
+from unmask.pipelines.evaluate import ScoredSplit, operations_per_clip
 from unmask.pipelines.evaluate import evaluate as score
-from unmask.pipelines.runs import read_run_card
+from unmask.pipelines.runs import (
+    RunCard,
+    change_card,
+    read_run_card,
+    record_metrics,
+    writing,
+)
 from unmask.training.checkpoint import load_detector
 
 
@@ -41,6 +49,7 @@ def _evaluate(call: Call) -> None:
         allow_leak=config.allow_leak,
     )
     write_reports([config.run], config.eval, seed=config.seed, overview_dir=call.run_dir)
+    record_metrics(config.run)
 
 
 def score_run(
@@ -70,32 +79,61 @@ def score_run(
         DataError: If a set shares something with training, unless that is allowed.
     """
     card = read_run_card(run_dir)
-    trained = _read_train_config(run_dir)
+    trained = read_train_config(run_dir)
     own, others = _open_stores(trained, plan, data_dir)
     stores = [*own, *others]
     if leaks is None:
         leaks = require_no_leak(own, others, allow_leak=allow_leak or card.leak_allowed)
     checkpoint = checkpoint or run_dir / card.best_checkpoint
     detector = load_detector(checkpoint)
-    checkpoint_hash = sha256_of_file(checkpoint)
-    score(
+    layout = build(trained.clips)
+    flops = card.flops_per_clip
+    if flops is None or card.frames_per_clip != layout.num_frames:
+        # Counted once per run, on the CPU, where the weights still are.
+        flops = operations_per_clip(detector, layout.num_frames)
+    evaluation = score(
         detector,
         _splits_to_score(own, others),
-        layout=build(trained.clips),
+        layout=layout,
         trainer=build(trainer)(run_dir=run_dir, callbacks=[], loggers=[]),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
-        keep_others=card.scored_checkpoint == checkpoint_hash,
+        checkpoint_hash=sha256_of_file(checkpoint),
+        embeddings=plan.embeddings,
     )
-    replace(
+    for outcome in evaluation.outcomes:
+        console.print(str(outcome), highlight=False, soft_wrap=True)
+    change = partial(
+        _with_scores, stores=stores, leaks=leaks, leak_allowed=allow_leak,
+        scoring=evaluation.scoring, flops_per_clip=flops, frames_per_clip=layout.num_frames,
+    )  # fmt: skip
+    with writing(run_dir):
+        change_card(run_dir, change)
+
+
+def _with_scores(
+    card: RunCard,
+    *,
+    stores: list[FaceStore],
+    leaks: dict[str, int],
+    leak_allowed: bool,
+    scoring: dict[str, Any],
+    flops_per_clip: int,
+    frames_per_clip: int,
+) -> RunCard:
+    """Add what was scored, and how fast, to the facts of a run."""
+    return replace(
         card,
-        scored_checkpoint=checkpoint_hash,
+        flops_per_clip=flops_per_clip,
+        frames_per_clip=frames_per_clip,
         manifest_hashes=card.manifest_hashes | {s.dataset: s.manifest_hash for s in stores},
+        split_hashes=card.split_hashes | {s.dataset: split_hashes(s.videos) for s in stores},
         stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},
-        leak_allowed=card.leak_allowed or allow_leak,
+        leak_allowed=card.leak_allowed or leak_allowed,
         leaks={kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()},
-    ).save(run_dir)
+        scoring=scoring or card.scoring,
+    )
 
 
 def _open_stores(
@@ -154,7 +192,13 @@ def _has(store: FaceStore, split: str) -> bool:
     return bool((store.videos["split"] == split).any())
 
 
-def _read_train_config(run_dir: Path) -> TrainConfig:
+def read_train_config(run_dir: Path) -> TrainConfig:
+    """Read the configuration that a run was trained with.
+
+    Raises:
+        ConfigError: If it does not fit this version.
+        DataError: If there is none.
+    """
     path = run_dir / "config.yaml"
     if not path.is_file():
         raise DataError(f"{run_dir} holds no config.yaml, which `unmask train` writes.")

@@ -19,6 +19,7 @@ VERBS = {
     "describe": "a choice -> what it does, before anything is trained on it",
     "train": "face crops -> a detector, measured and reported",
     "evaluate": "a trained run -> predictions on its own and other data sets",
+    "verify": "a run -> does it still give the numbers that it reports",
     "report": "predictions -> metrics.json, report.html, report.md",
     "ensemble": "predictions of several runs -> one run that combines them",
 }

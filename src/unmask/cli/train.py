@@ -16,17 +16,19 @@ from unmask.cli.report import write_reports
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
-from unmask.core.files import sha256_of_json
+from unmask.core.files import sha256_of_file, sha256_of_json
+from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.detector import Detector
 from unmask.models.tall import AnyDetector, check_clip_length
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.features import cached_features, require_fixed_features
-from unmask.pipelines.runs import RunCard, source_state
+from unmask.pipelines.runs import RunCard, record_metrics, source_state
 from unmask.pipelines.train import Recipe, TrainSummary, build_seeded
 from unmask.pipelines.train import train as fit
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
+from unmask.training.tracking import Tracking
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
 
@@ -35,10 +37,21 @@ def train(arguments: list[str]) -> None:
     """Train a detector; with neither model, data nor experiment named, the demo's."""
     if not any(argument.startswith(_WHAT_TO_TRAIN) for argument in arguments):
         arguments = ["experiment=demo", *arguments]
-    run_verb("train", _train, arguments)
+    run_verb("train", _tracked, arguments)
 
 
-def _train(call: Call) -> None:
+def _tracked(call: Call) -> None:
+    """Train, and log the results where the curves went."""
+    tracking = Tracking()
+    try:
+        _train(call, tracking)
+        record_metrics(call.run_dir)
+        tracking.log_results(call.run_dir)
+    finally:
+        tracking.close()
+
+
+def _train(call: Call, tracking: Tracking) -> None:
     config: TrainConfig = call.config
     call.save_config()
     git = source_state()
@@ -59,6 +72,7 @@ def _train(call: Call) -> None:
         run_dir=call.run_dir,
         config=call.content,
         resume=config.resume,
+        tracking=tracking,
     )
     _write_card(call, summary, stores, leaks, git)
     console.print(
@@ -160,6 +174,8 @@ def _write_card(
         best_epoch=summary.best_epoch,
         val_video_auc=summary.val_video_auc,
         manifest_hashes={store.dataset: store.manifest_hash for store in stores},
+        split_hashes={store.dataset: split_hashes(store.videos) for store in stores},
+        config_hash=sha256_of_file(call.run_dir / "config.yaml"),
         stores={store.dataset: str(store.folder.resolve()) for store in stores},
         leak_allowed=config.allow_leak,
         git=git,

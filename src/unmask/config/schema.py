@@ -112,6 +112,7 @@ class EvalConfig(_Section):
     # YAML reads an unquoted 0.5 as a number.
     unscored: Annotated[Literal["exclude", "0.5"], BeforeValidator(str)]
     num_resamples: PositiveInt
+    embeddings: bool = True
 
 
 class PathsConfig(_Section):
@@ -201,6 +202,15 @@ class EvaluateConfig(_Section):
     paths: PathsConfig
 
 
+class VerifyConfig(_Section):
+    """`unmask verify`."""
+
+    run: Path
+    loader: LoaderConfig
+    trainer: Target
+    paths: PathsConfig
+
+
 class ReportConfig(_Section):
     """`unmask report`."""
 
@@ -228,6 +238,7 @@ VERBS: dict[str, type[_Section]] = {
     "describe": DescribeConfig,
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
+    "verify": VerifyConfig,
     "report": ReportConfig,
     "ensemble": EnsembleConfig,
 }

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from unmask.core.errors import DataError
+from unmask.core.files import sha256_of_json
 from unmask.core.labels import CLASS_NAMES
 from unmask.core.reproducibility import derive_seed
 from unmask.data.manifest import SPLITS
@@ -211,6 +212,27 @@ def check_splits(videos: pd.DataFrame, *, allow_leak: bool = False) -> None:
             f"The splits share {len(leaks)} videos or groups: {named}{more}. Split by group with "
             "IdentitySplit, or set allow_leak=true to measure anyway."
         )
+
+
+def split_hashes(videos: pd.DataFrame) -> dict[str, str]:
+    """Return the SHA-256 of each split's videos and labels, whatever the order of the rows.
+
+    Args:
+        videos: Rows with ``video_id``, ``label`` and ``split``.
+
+    Example:
+        >>> videos = pd.DataFrame({"video_id": ["a", "b"], "label": [0, 1], "split": "test"})
+        >>> split_hashes(videos) == split_hashes(videos[::-1])
+        True
+        >>> split_hashes(videos) == split_hashes(videos.assign(label=0))
+        False
+    """
+    return {
+        str(split): sha256_of_json(
+            sorted(zip(part["video_id"].tolist(), part["label"].tolist(), strict=True))
+        )
+        for split, part in videos.groupby("split", sort=True)
+    }
 
 
 def require_split(videos: pd.DataFrame, split: str) -> pd.DataFrame:

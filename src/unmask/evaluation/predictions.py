@@ -62,7 +62,16 @@ def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
     Raises:
         PredictionsError: If :func:`check_predictions` refuses them.
     """
-    _write(path, check_predictions(predictions), PREDICTIONS)
+    write_parquet(path, predictions_table(check_predictions(predictions)))
+
+
+def predictions_table(predictions: pd.DataFrame) -> pa.Table:
+    """Return checked predictions as they are written.
+
+    Raises:
+        PredictionsError: If a value does not fit its column.
+    """
+    return _table("predictions", predictions, PREDICTIONS)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -81,7 +90,7 @@ def write_unscored(path: Path, unscored: pd.DataFrame) -> None:
     Raises:
         PredictionsError: If :func:`check_unscored` refuses them.
     """
-    _write(path, check_unscored(unscored), UNSCORED)
+    write_parquet(path, _table("unscored", check_unscored(unscored), UNSCORED))
 
 
 def read_unscored(path: Path) -> pd.DataFrame:
@@ -199,12 +208,12 @@ def _check_rows(frame: pd.DataFrame, name: str, schema: pa.Schema, key: list[str
     return ordered
 
 
-def _write(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
+def _table(name: str, frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     try:
         table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise PredictionsError(f"{path.name} cannot be written: {error}.") from error
-    write_parquet(path, table.replace_schema_metadata(None))
+        raise PredictionsError(f"{name}.parquet cannot be written: {error}.") from error
+    return table.replace_schema_metadata(None)
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -1,13 +1,28 @@
 """What a training run's folder holds besides checkpoints and tables: ``run.json``."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from unmask.core.errors import DataError
-from unmask.core.files import write_json
+from unmask.core.files import exclusive, write_json
 from unmask.core.reproducibility import git_state, package_versions
+
+# Of videos, as `metrics.json` calls them: what a run card repeats and `unmask verify` checks.
+HEADLINE: Final = (
+    "auc",
+    "average_precision",
+    "equal_error_rate",
+    "log_loss",
+    "brier_score",
+    "at_half/accuracy",
+    "at_half/balanced_accuracy",
+    "at_threshold/accuracy",
+    "at_threshold/balanced_accuracy",
+)
 
 
 def source_state() -> dict[str, Any]:
@@ -38,6 +53,14 @@ class RunCard:
         source_datasets: The data sets that were trained on, where there are several.
         versions: Of Python and the packages that can change a number.
         git: Commit and whether tracked files differed from it.
+        split_hashes: SHA-256 of the videos and labels of each split of each data set.
+        config_hash: SHA-256 of ``config.yaml``, the resolved configuration.
+        flops_per_clip: Floating-point operations of one forward pass over one clip, a
+            multiplication and an addition counting as two.
+        frames_per_clip: Frames of that clip.
+        scoring: How fast clips were last scored, and on what.
+        metrics: Headline metrics with their intervals, as :func:`headline_metrics` gives them.
+        others: What ``run.json`` holds beside these.
     """
 
     name: str
@@ -58,14 +81,105 @@ class RunCard:
     source_datasets: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=package_versions)
     git: dict[str, Any] = field(default_factory=source_state)
+    split_hashes: dict[str, dict[str, str]] = field(default_factory=dict)
+    config_hash: str | None = None
+    flops_per_clip: int | None = None
+    frames_per_clip: int | None = None
+    scoring: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, Any] = field(default_factory=dict)
 
     def save(self, run_dir: Path) -> None:
         """Write ``run.json``."""
-        write_json(run_dir / "run.json", asdict(self))
+        content = asdict(self)
+        write_json(run_dir / "run.json", content.pop("others") | content)
+
+
+@contextmanager
+def writing(run_dir: Path) -> Iterator[None]:
+    """Hold a run's folder against other calls that write its tables or its card."""
+    with exclusive(run_dir / ".lock"):
+        yield
+
+
+def change_card(run_dir: Path, change: Callable[[RunCard], RunCard]) -> None:
+    """Change ``run.json`` as it is now; for a caller that holds :func:`writing`.
+
+    Raises:
+        DataError: As :func:`read_run_card`.
+    """
+    change(read_run_card(run_dir)).save(run_dir)
+
+
+def headline_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Choose from ``metrics.json`` what a run is judged by.
+
+    Args:
+        metrics: Its content.
+
+    Returns:
+        ``protocol``, ``threshold`` and, under ``datasets``, by data set and split, the number of
+        videos and each metric of ``HEADLINE`` that is there: ``{"value", "low", "high"}``.
+    """
+    return {
+        "protocol": metrics["protocol"],
+        "threshold": metrics["threshold"]["value"],
+        "datasets": {
+            dataset: {split: _headline_of(part["video"]) for split, part in splits.items()}
+            for dataset, splits in metrics["datasets"].items()
+        },
+    }
+
+
+def _headline_of(video: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {"count": video["count"]}
+    for name in HEADLINE:
+        found: Any = video
+        for part in name.split("/"):
+            found = found.get(part) if isinstance(found, dict) else None
+        if isinstance(found, dict):
+            content[name] = {key: found.get(key) for key in ("value", "low", "high")}
+    return content
+
+
+def add_metrics(run_dir: Path, metrics: dict[str, Any]) -> None:
+    """Put headline metrics with their intervals into a run's ``run.json``, also an ensemble's.
+
+    Args:
+        run_dir: The run's folder.
+        metrics: The content of its ``metrics.json``.
+
+    Raises:
+        DataError: If ``run.json`` is missing or unreadable.
+    """
+    with writing(run_dir):
+        content = read_json(run_dir / "run.json")
+        write_json(run_dir / "run.json", content | {"metrics": headline_metrics(metrics)})
+
+
+def record_metrics(run_dir: Path) -> None:
+    """Put what the report of a run has measured into its ``run.json``, where there is a report."""
+    if (run_dir / "metrics.json").is_file() and (run_dir / "run.json").is_file():
+        add_metrics(run_dir, read_json(run_dir / "metrics.json"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object of names and values.
+
+    Raises:
+        DataError: If the file is missing or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path} cannot be read: it holds no object of names and values.")
+    return content
 
 
 def read_run_card(run_dir: Path) -> RunCard:
-    """Read a run's ``run.json``.
+    """Read a run's ``run.json``, also one that an earlier version wrote.
 
     Raises:
         DataError: If the folder is not that of a finished training run.
@@ -80,13 +194,16 @@ def read_run_card(run_dir: Path) -> RunCard:
             f"{run_dir} holds no run.json, so it is not a finished training run; "
             "`unmask train` writes it when training ends."
         )
+    content = read_json(path)
+    if content.get("kind") == "ensemble":
+        raise DataError(
+            f"{run_dir} is an ensemble and has no network of its own: evaluate its members, "
+            "then make it again with `unmask ensemble`."
+        )
+    known = {one.name for one in fields(RunCard)} - {"others"}
+    # What an old card does not know must not be filled in with the state of today.
+    facts = {"versions": {}, "git": {}} | {k: v for k, v in content.items() if k in known}
     try:
-        content = json.loads(path.read_text())
-        if isinstance(content, dict) and content.get("kind") == "ensemble":
-            raise DataError(
-                f"{run_dir} is an ensemble and has no network of its own: evaluate its members, "
-                "then make it again with `unmask ensemble`."
-            )
-        return RunCard(**content)
-    except (json.JSONDecodeError, TypeError) as error:
+        return RunCard(**facts, others={k: v for k, v in content.items() if k not in known})
+    except TypeError as error:
         raise DataError(f"{path} cannot be read: {error}.") from error

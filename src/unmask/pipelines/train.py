@@ -23,8 +23,8 @@ from unmask.training.callbacks.seeding import BatchSeed
 from unmask.training.checkpoint import Provenance, check_resumable, read_checkpoint
 from unmask.training.curves import carry_curves
 from unmask.training.datamodule import ClipDataModule
-from unmask.training.loggers import close_loggers
 from unmask.training.task import DetectionTask
+from unmask.training.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def train(
     run_dir: Path,
     config: dict[str, Any],
     resume: Path | None = None,
+    tracking: Tracking | None = None,
 ) -> TrainSummary:
     """Fit a detector on the training split; the validation split chooses the epoch.
 
@@ -104,6 +105,7 @@ def train(
         run_dir: Where checkpoints and metrics go.
         config: The resolved configuration, for the loggers.
         resume: A ``last.ckpt`` to continue; the result equals that of an uninterrupted run.
+        tracking: Takes over the loggers, for the caller to close; None closes them here.
 
     Raises:
         CheckpointError: If ``resume`` is damaged or of another model, data set, seed or recipe.
@@ -121,14 +123,16 @@ def train(
         provenance=provenance.to_dict(),
         reads_features=data.reads_features,
     )
-    loggers = _loggers(recipe, run_dir, config)
+    owner = Tracking() if tracking is None else tracking
+    owner.loggers = loggers = _loggers(recipe, run_dir, config)
     callbacks = [*recipe.callbacks, BatchSeed(recipe.seed)]
     trainer = recipe.make_trainer(run_dir=run_dir, callbacks=callbacks, loggers=loggers)
     try:
         with _frozen_parts_on_purpose():
             trainer.fit(task, data, ckpt_path=resume, weights_only=True)
     finally:
-        close_loggers(loggers)
+        if tracking is None:
+            owner.close()
     if resume is not None:
         carry_curves(resume.parent.parent, run_dir)
     assert checkpointing.best_model_score is not None

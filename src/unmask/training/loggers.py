@@ -1,14 +1,63 @@
 """Where metrics are logged."""
 
+import logging
 import netrc
 import os
+from argparse import Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlparse
 
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 WANDB_HOST = "https://api.wandb.ai"
+
+_log = logging.getLogger(__name__)
+
+
+class TolerantWandbLogger(WandbLogger):
+    """A Weights & Biases logger that never ends a run.
+
+    What it cannot log it gives up with one warning: an hour of training is worth more than its
+    curve on a page, and ``metrics.csv`` has the curve.
+    """
+
+    has_failed = False
+
+    def attempt(self, log: Callable[[], object]) -> None:
+        """Log something, or warn once and log nothing from then on."""
+        if self.has_failed:
+            return
+        try:
+            log()
+        except Exception as error:  # noqa: BLE001 - of a network, a service and a library's choice
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        if not self.has_failed:
+            _log.warning(
+                "Weights & Biases failed, so nothing more is logged to it; the run goes on. (%s)",
+                f"{type(error).__name__}: {error}",
+            )
+        self.has_failed = True
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
+        """Log a configuration."""
+        self.attempt(lambda: super(TolerantWandbLogger, self).log_hyperparams(params))
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log a point of each curve."""
+        self.attempt(lambda: super(TolerantWandbLogger, self).log_metrics(metrics, step))
+
+    def finish(self) -> None:
+        """End the run, if one was started; also one that failed, so that the next can start."""
+        experiment, self._experiment = self._experiment, None
+        try:
+            if experiment is not None:
+                experiment.finish()
+        except Exception as error:  # noqa: BLE001 - as in `attempt`
+            self._give_up(error)
 
 
 def make_csv_logger(*, run_dir: Path) -> CSVLogger:
@@ -24,7 +73,7 @@ def make_wandb_logger(
     group: str | None = None,
     tags: list[str] | None = None,
     mode: Literal["auto", "online", "offline", "disabled"] = "auto",
-) -> WandbLogger:
+) -> TolerantWandbLogger:
     """Build a logger to Weights & Biases.
 
     Args:
@@ -38,7 +87,7 @@ def make_wandb_logger(
     """
     if mode == "auto":
         mode = "online" if has_wandb_key() else "offline"
-    return WandbLogger(
+    return TolerantWandbLogger(
         name=run_dir.name, save_dir=run_dir, project=project, entity=entity, group=group,
         tags=tags, mode=mode, log_model=False,
     )  # fmt: skip
@@ -51,8 +100,8 @@ def close_loggers(loggers: list[Logger]) -> None:
         loggers: Of a run that has ended, well or not.
     """
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+        if isinstance(logger, TolerantWandbLogger):
+            logger.finish()
 
 
 def has_wandb_key() -> bool:

@@ -14,7 +14,7 @@ from unmask.data.batch import ClipBatch
 from unmask.data.dataset import BlendedClips, FaceClips
 from unmask.evaluation.aggregate import video_scores
 from unmask.evaluation.metrics import roc_auc
-from unmask.models.detector import fake_scores
+from unmask.models.detector import Detector, fake_scores
 from unmask.models.tall import AnyDetector
 
 
@@ -23,15 +23,35 @@ class ScoringTask(L.LightningModule):
 
     Args:
         detector: The network.
+
+    Attributes:
+        take_features: Is given the clips' rows, ``(batch,)``, and what the backbone says of their
+            frames, summed over each clip, ``(batch, features)``, float32, both on the CPU; None
+            gives them to nobody. It comes from the pass that gives the scores.
     """
 
     def __init__(self, detector: AnyDetector) -> None:
         super().__init__()
         self.detector = detector
+        self.take_features: Callable[[Tensor, Tensor], None] | None = None
+
+    @property
+    def has_features(self) -> bool:
+        """Whether the network describes single frames before it scores a clip."""
+        return isinstance(self.detector, Detector)
 
     def predict_step(self, batch: ClipBatch, batch_index: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002 - Lightning's signature
         """Return the clips' rows and their scores, ``(batch,)`` each, on the CPU."""
-        return batch.rows.cpu(), fake_scores(self.detector(batch.frames, batch.is_frame)).cpu()
+        rows = batch.rows.cpu()
+        if self.take_features is None or not isinstance(self.detector, Detector):
+            logits = self.detector(batch.frames, batch.is_frame)
+        else:
+            # The same two steps as the detector's own forward pass.
+            features = self.detector.encode(batch.frames, batch.is_frame)
+            logits = self.detector.head(features, batch.is_frame)
+            # Zeros stand at padding. Half precision is left before adding up.
+            self.take_features(rows, features.float().sum(dim=1).cpu())
+        return rows, fake_scores(logits).cpu()
 
 
 class DetectionTask(L.LightningModule):

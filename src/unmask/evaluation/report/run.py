@@ -72,6 +72,7 @@ def read_run(run_dir: Path) -> Run:
             "it must come from the split 'val' or 'train' of the data set trained on."
         )
     stores = {dataset: Path(folder) for dataset, folder in facts.pop("stores", {}).items()}
+    facts.pop("metrics", None)  # of an earlier report; this one measures anew
     source_dataset = str(facts.pop("source_dataset"))
     return Run(
         run_dir=run_dir,
