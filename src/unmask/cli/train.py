@@ -13,7 +13,9 @@ from unmask.cli.objects import (
     recipe_settings,
 )
 from unmask.cli.report import write_reports
+from unmask.cli.reuse import find_trained, complete_tests, training_identity
 from unmask.cli.run import Call, console, run_verb
+from unmask.cli.sweep import report_sweep
 from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_json
@@ -22,7 +24,9 @@ from unmask.models.detector import Detector
 from unmask.models.tall import AnyDetector, check_clip_length
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.features import cached_features, require_fixed_features
+from unmask.pipelines.reuse import save_identity
 from unmask.pipelines.runs import RunCard, source_state
+from unmask.pipelines.sweeps import JobResult
 from unmask.pipelines.train import Recipe, TrainSummary, build_seeded
 from unmask.pipelines.train import train as fit
 from unmask.training.checkpoint import Provenance
@@ -35,12 +39,16 @@ def train(arguments: list[str]) -> None:
     """Train a detector; with neither model, data nor experiment named, the demo's."""
     if not any(argument.startswith(_WHAT_TO_TRAIN) for argument in arguments):
         arguments = ["experiment=demo", *arguments]
-    run_verb("train", _train, arguments)
+    run_verb("train", _train, arguments, after_sweep=report_sweep)
 
 
-def _train(call: Call) -> None:
+def _train(call: Call) -> JobResult:
     config: TrainConfig = call.config
     call.save_config()
+    if (finished := find_trained(config)) is not None:
+        complete_tests(config, finished)
+        _report(call, finished.folder)
+        return JobResult(finished.card.val_video_auc, finished.folder, "not trained again")
     git = source_state()
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = build_seeded(lambda: build(config.model), config.seed)
@@ -61,6 +69,7 @@ def _train(call: Call) -> None:
         resume=config.resume,
     )
     _write_card(call, summary, stores, leaks, git)
+    save_identity(call.run_dir, training_identity(config) or {})
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
@@ -76,7 +85,15 @@ def _train(call: Call) -> None:
             trainer=config.trainer,
             leaks=leaks,
         )
-        write_reports([call.run_dir], config.eval, seed=config.seed, overview_dir=call.run_dir)
+    _report(call, call.run_dir)
+    return JobResult(summary.val_video_auc, call.run_dir, "trained")
+
+
+def _report(call: Call, run_dir: Path) -> None:
+    """Report on a run; a sweep does that once, over all of its runs."""
+    config: TrainConfig = call.config
+    if config.test and not call.in_sweep:
+        write_reports([run_dir], config.eval, seed=config.seed, overview_dir=call.run_dir)
 
 
 def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
