@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 
 from unmask.cli import train as train_module
@@ -126,7 +125,7 @@ def test_a_second_sweep_trains_nothing_and_shows_the_same_report(
 
 def test_what_decides_the_result_is_trained_anew_and_what_does_not_is_not(sweep: Sweep) -> None:
     sweep("seed=1", "test=false")
-    again = sweep("seed=1", "test=false", "+trainer.enable_progress_bar=true", name="shown")
+    again = sweep("seed=1", "test=false", "trainer.enable_progress_bar=true", name="shown")
     assert [job["says"] for job in jobs_of(again)] == ["not trained again"]
     for number, word in enumerate(
         ("trainer.max_epochs=2", "optimizer.lr=1e-4", "model.head.dropout=0.1", "rerun=true")
@@ -162,7 +161,9 @@ def test_a_single_call_reports_on_the_finished_run(
     assert not (alone / "run.json").exists()
 
 
-def study_of(folder: Path) -> optuna.Study:
+def study_of(folder: Path) -> Any:
+    import optuna  # after the command line has quietened SQLAlchemy
+
     [file] = (folder.parents[1] / "hparams_search").glob("*.db")
     [name] = [s.study_name for s in optuna.get_all_study_summaries(f"sqlite:///{file}")]
     return optuna.load_study(study_name=name, storage=f"sqlite:///{file}")

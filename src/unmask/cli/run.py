@@ -178,6 +178,8 @@ def _call(verb: str, config: DictConfig) -> Call:
 def _quieten() -> None:
     """Silence what would bury the program's own words."""
     os.environ.setdefault("WANDB_SILENT", "true")
+    # Optuna's sweeper pins an Optuna that needs SQLAlchemy 1.4, which advertises its successor.
+    os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     # Loader processes are a config value of ours; Lightning suggests one per core regardless.

@@ -95,7 +95,7 @@ def jobs_table(records: Sequence[JobRecord]) -> Table:
     shared = set.intersection(*(set(record.overrides) for record in records)) if records else set()
     table = Table("job", "words", "validation AUC", "outcome")
     for record in records:
-        words = [word for word in record.overrides if len(records) == 1 or word not in shared]
+        words = [word for word in record.overrides if word not in shared]
         table.add_row(
             str(record.number),
             Text(" ".join(words)),
