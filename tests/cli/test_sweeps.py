@@ -98,10 +98,16 @@ def test_a_sweep_of_which_all_is_bad_input_exits_with_2(sweep: Sweep, tmp_path: 
     assert "There is no checkpoint" in jobs_of(folder)[0]["says"]
 
 
-def test_a_sweep_that_cannot_be_composed_exits_with_2(sweep: Sweep) -> None:
-    # The first combination composes, and the second has no such key.
-    folder = sweep("model/head=lstm,mean", "model.head.hidden_size=8", code=2)
-    assert jobs_of(folder) == []
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["loss=weighted_cross_entropy,focal", "loss.label_smoothing=0.1"],
+        ["model/head=lstm,gru", "model.head.hidden_size=8"],
+    ],
+    ids=["the second combination lacks a key", "what no word varies lacks a key"],
+)
+def test_a_sweep_that_cannot_be_composed_exits_with_2(sweep: Sweep, words: list[str]) -> None:
+    assert jobs_of(sweep(*words, code=2)) == []
 
 
 def test_a_second_sweep_trains_nothing_and_shows_the_same_report(

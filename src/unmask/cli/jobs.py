@@ -28,10 +28,11 @@ class SweepWatch(Callback):
 
     Attributes:
         folder: Of the sweep that runs in this process; None outside a sweep.
-        problem: What forbids the sweep.
+        began: Whether a job has begun in this process.
     """
 
     folder: ClassVar[Path | None] = None
+    began: ClassVar[bool] = False
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002 - Hydra's
         """Remember the folder, empty it of older records, and make ready for the search's study."""
@@ -42,6 +43,10 @@ class SweepWatch(Callback):
             prepare_study(config)
         except UnmaskError as error:
             raise SweepRefused(str(error)) from error
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002 - Hydra's
+        """Note that everything could be composed."""
+        SweepWatch.began = True
 
 
 class SweepRefused(BaseException):

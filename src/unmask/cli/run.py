@@ -100,13 +100,29 @@ def run_verb(
     def compose_and_run(config: DictConfig) -> float | None:
         return _run_job(verb, job, config)
 
-    SweepWatch.folder = None
+    _run_to_the_end(compose_and_run, may_stop=only_shows, after_sweep=after_sweep)
+
+
+def _run_to_the_end(
+    compose_and_run: Callable[[], Any], *, may_stop: bool, after_sweep: AfterSweep | None
+) -> None:
+    """Run a job or a sweep, whatever becomes of it.
+
+    Args:
+        compose_and_run: Hydra's.
+        may_stop: Whether it can end before a job begins without a fault.
+        after_sweep: See :func:`run_verb`.
+    """
+    SweepWatch.folder, SweepWatch.began = None, False
     stopped = False
     try:
         compose_and_run()
     except SweepRefused as refusal:
         fail(ConfigError(str(refusal)))
-    except SystemExit:
+    except SystemExit as stop:
+        if stop.code and SweepWatch.folder is None and not (SweepWatch.began or may_stop):
+            # Hydra has said what it cannot compose.
+            raise SystemExit(EXIT_BAD_INPUT) from None
         if SweepWatch.folder is None:
             raise
         stopped = True

@@ -13,7 +13,7 @@ from unmask.cli.objects import (
     recipe_settings,
 )
 from unmask.cli.report import write_reports
-from unmask.cli.reuse import find_trained, complete_tests, training_identity
+from unmask.cli.reuse import complete_tests, find_trained, training_identity
 from unmask.cli.run import Call, console, run_verb
 from unmask.cli.sweep import report_sweep
 from unmask.config.build import build
@@ -47,8 +47,16 @@ def _train(call: Call) -> JobResult:
     call.save_config()
     if (finished := find_trained(config)) is not None:
         complete_tests(config, finished)
-        _report(call, finished.folder)
-        return JobResult(finished.card.val_video_auc, finished.folder, "not trained again")
+        result = JobResult(finished.card.val_video_auc, finished.folder, "not trained again")
+    else:
+        result = _train_anew(call)
+    if config.test and not call.in_sweep:  # a sweep reports once, on all of its runs
+        write_reports([result.run_dir], config.eval, seed=config.seed, overview_dir=call.run_dir)
+    return result
+
+
+def _train_anew(call: Call) -> JobResult:
+    config: TrainConfig = call.config
     git = source_state()
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = build_seeded(lambda: build(config.model), config.seed)
@@ -85,15 +93,7 @@ def _train(call: Call) -> JobResult:
             trainer=config.trainer,
             leaks=leaks,
         )
-    _report(call, call.run_dir)
     return JobResult(summary.val_video_auc, call.run_dir, "trained")
-
-
-def _report(call: Call, run_dir: Path) -> None:
-    """Report on a run; a sweep does that once, over all of its runs."""
-    config: TrainConfig = call.config
-    if config.test and not call.in_sweep:
-        write_reports([run_dir], config.eval, seed=config.seed, overview_dir=call.run_dir)
 
 
 def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:

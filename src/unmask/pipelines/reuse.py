@@ -34,7 +34,9 @@ class FinishedRun:
 
     def describe(self) -> str:
         """Say in a sentence where it is and, where that differs, what it was trained with."""
-        finished = datetime.fromtimestamp((self.folder / IDENTITY_FILE).stat().st_mtime).astimezone()
+        finished = datetime.fromtimestamp(
+            (self.folder / IDENTITY_FILE).stat().st_mtime
+        ).astimezone()
         said = (
             f"Not trained again: {self.folder} is this very run, finished "
             f"{finished:%Y-%m-%d %H:%M}; rerun=true trains it anew."

@@ -114,7 +114,9 @@ def verdict(records: Sequence[JobRecord]) -> str:
         '1 of 2 jobs failed. Best on validation: job 0 with 0.9000.'
     """
     failed = sum(record.failed for record in records)
-    said = f"{failed} of {len(records)} jobs failed." if failed else f"{len(records)} jobs, all done."
+    said = (
+        f"{failed} of {len(records)} jobs failed." if failed else f"{len(records)} jobs, all done."
+    )
     valued = [(record.value, record) for record in records if record.value is not None]
     if valued:
         value, best = max(valued, key=lambda pair: pair[0])

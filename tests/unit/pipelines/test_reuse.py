@@ -68,9 +68,7 @@ def test_of_two_the_latest_is_taken(tmp_path: Path) -> None:
 
 def test_other_versions_and_another_commit_are_said(tmp_path: Path) -> None:
     versions = package_versions()
-    make_run(
-        tmp_path / "train/run", versions=versions | {"torch": "2.0"}, git={"commit": "f" * 40}
-    )
+    make_run(tmp_path / "train/run", versions=versions | {"torch": "2.0"}, git={"commit": "f" * 40})
     found = find_finished(tmp_path, FACTS)
     assert found is not None
     said = found.describe()
