@@ -12,7 +12,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -171,8 +171,15 @@ def _choices(override: Override) -> list[str]:
 def _first_choice(override: Override) -> str:
     if not override.is_sweep_override():
         return override.input_line or ""
+    value = override.value()
+    # Of an interval, which a search draws from, its lower end.
+    first = (
+        value.start
+        if isinstance(value, IntervalSweep)
+        else next(iter(override.sweep_string_iterator()))
+    )
     prefix = "+" if override.is_add() else ""
-    return f"{prefix}{override.key_or_group}={next(iter(override.sweep_string_iterator()))}"
+    return f"{prefix}{override.key_or_group}={first}"
 
 
 def _key_problem(override: Override, base: DictConfig) -> str | None:
