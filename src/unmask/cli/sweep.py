@@ -42,8 +42,6 @@ def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
     report = find_report(config.paths.outputs_dir, key)
     if report is None:
         report = report_runs(tested, out_dir=sweep_dir, **protocol).html
-        # The key is of the runs as the report leaves them.
-        key = report_key(tested, protocol)
     save_sweep(sweep_dir, records, key=key, report=report)
     console.print(f"Report: {report}", soft_wrap=True)
 

@@ -125,10 +125,11 @@ def unscored_sets(
 
     Returns:
         Names of further sets that have no scores, or scores of other crops; None where the run's
-        own splits have none either.
+        own splits have none either, or the scores are of another checkpoint than the chosen one.
     """
     path = finished.folder / "predictions.parquet"
-    if not path.is_file() or finished.card.scored_checkpoint is None:
+    chosen = finished.folder / finished.card.best_checkpoint
+    if not path.is_file() or finished.card.scored_checkpoint != sha256_of_file(chosen):
         return None
     table = pd.read_parquet(path, columns=["dataset", "split"]).drop_duplicates()
     scored = set(table.itertuples(index=False, name=None))

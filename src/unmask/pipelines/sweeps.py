@@ -152,18 +152,20 @@ def report_key(runs: Iterable[Path], protocol: dict[str, Any]) -> str:
     """
     return sha256_of_json(
         {
-            "runs": {
-                str(run.resolve()): {
-                    name: sha256_of_file(run / name)
-                    for name in ("run.json", "predictions.parquet", "unscored.parquet")
-                }
-                for run in runs
-            },
+            "runs": {str(run.resolve()): _facts_of(run) for run in runs},
             "protocol": protocol,
             "versions": package_versions(),
             "git": source_state(),
         }
     )
+
+
+def _facts_of(run: Path) -> dict[str, Any]:
+    card = json.loads((run / "run.json").read_text())
+    # What a report measured is a result of it and not a reason for another one.
+    card.pop("metrics", None)
+    tables = ("predictions.parquet", "unscored.parquet")
+    return {"card": card} | {name: sha256_of_file(run / name) for name in tables}
 
 
 def save_sweep(

@@ -1,5 +1,6 @@
 """A finished run is recognised by what decides its result."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -102,7 +103,7 @@ def scored(folder: Path, own: FaceStore, others: list[FaceStore]) -> FinishedRun
     pairs = [(own.dataset, "val"), *((store.dataset, "test") for store in stores)]
     make_run(
         folder,
-        scored_checkpoint="x",
+        scored_checkpoint=hashlib.sha256().hexdigest(),  # of the empty file
         manifest_hashes={store.dataset: store.manifest_hash for store in stores},
         stores={store.dataset: str(store.folder.resolve()) for store in stores},
     )
@@ -126,6 +127,8 @@ def test_only_sets_without_scores_of_these_crops_are_named(
     content["manifest_hashes"]["known"] = "of other videos"
     changed = FinishedRun(run.folder, RunCard(**content))
     assert unscored_sets(changed, [own.folder], {"known": known.folder}) == ["known"]
+    (run.folder / "best.ckpt").write_text("not what was scored")
+    assert unscored_sets(run, [own.folder], {"known": known.folder}) is None
 
 
 def test_a_run_without_predictions_lacks_its_own_too(

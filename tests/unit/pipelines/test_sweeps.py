@@ -1,5 +1,6 @@
 """What a sweep keeps and says of its jobs."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,10 @@ def test_what_is_not_a_number_is_no_value() -> None:
     assert [finite(value) for value in (0.5, float("nan"), float("inf"))] == [0.5, None, None]
 
 
-def make_run(folder: Path, content: str) -> Path:
+def make_run(folder: Path, content: str, metrics: float = 0.5) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("run.json", "predictions.parquet", "unscored.parquet"):
+    (folder / "run.json").write_text(json.dumps({"name": content, "metrics": metrics}))
+    for name in ("predictions.parquet", "unscored.parquet"):
         (folder / name).write_text(content)
     return folder
 
@@ -104,5 +106,7 @@ def test_a_report_is_found_until_a_table_or_the_protocol_changes(tmp_path: Path)
     assert find_report(tmp_path / "outputs", key) == page
     assert report_key(runs, {"num_resamples": 21}) != key
     assert report_key(runs[:1], protocol) != key
+    make_run(tmp_path / "b", "b", metrics=0.6)
+    assert report_key(runs, protocol) == key
     make_run(tmp_path / "b", "other")
     assert report_key(runs, protocol) != key
