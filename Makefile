@@ -24,6 +24,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## Render people, find faces, train, test on two data sets; prints where the report is
 	$(BIN)/unmask train experiment=demo
 
+.PHONY: matrix
+matrix: $(INSTALLED)  ## Train the demo's 3 models with 2 seeds, test each on both data sets, report on all
+	$(BIN)/unmask train experiment=demo_matrix
+
 .PHONY: test
 test: $(INSTALLED)  ## Run the tests that take seconds
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses auto

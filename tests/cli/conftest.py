@@ -20,6 +20,8 @@ TINY_RUN = [
     "model.backbone.filters=[4,8]", "model.backbone.image_size=32", "trainer.max_epochs=2",
     "loader.num_workers=0", "logger=[csv]", "callbacks=[checkpoint,early_stopping]",
     "trainer.enable_progress_bar=false",
+    # Each test has a run of its own, though it may equal another's.
+    "rerun=true",
 ]  # fmt: skip
 
 
@@ -33,6 +35,12 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def paths(workplace: Path) -> list[str]:
     """Return the overrides that keep data and outputs out of the working directory."""
     return [f"paths.data_dir={workplace}/data", f"paths.outputs_dir={workplace}/outputs"]
+
+
+@pytest.fixture(scope="session")
+def tiny_words() -> list[str]:
+    """Return what makes a training tiny."""
+    return [*TINY_RUN, *TINY_PEOPLE]
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,9 @@ from unmask.cli.objects import (
     recipe_settings,
 )
 from unmask.cli.report import write_reports
+from unmask.cli.reuse import complete_tests, find_trained, training_identity
 from unmask.cli.run import Call, console, run_verb
+from unmask.cli.sweep import report_sweep
 from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file, sha256_of_json
@@ -23,7 +25,9 @@ from unmask.models.detector import Detector
 from unmask.models.tall import AnyDetector, check_clip_length
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.features import cached_features, require_fixed_features
+from unmask.pipelines.reuse import save_identity
 from unmask.pipelines.runs import RunCard, record_metrics, source_state
+from unmask.pipelines.sweeps import JobResult
 from unmask.pipelines.train import Recipe, TrainSummary, build_seeded
 from unmask.pipelines.train import train as fit
 from unmask.training.checkpoint import Provenance
@@ -37,23 +41,36 @@ def train(arguments: list[str]) -> None:
     """Train a detector; with neither model, data nor experiment named, the demo's."""
     if not any(argument.startswith(_WHAT_TO_TRAIN) for argument in arguments):
         arguments = ["experiment=demo", *arguments]
-    run_verb("train", _tracked, arguments)
+    run_verb("train", _train, arguments, after_sweep=report_sweep)
 
 
-def _tracked(call: Call) -> None:
-    """Train, and log the results where the curves went."""
+def _train(call: Call) -> JobResult:
+    config: TrainConfig = call.config
+    call.save_config()
     tracking = Tracking()
     try:
-        _train(call, tracking)
-        record_metrics(call.run_dir)
+        result = _trained(call, tracking)
+        if config.test and not call.in_sweep:  # a sweep reports once, on all of its runs
+            folder, seed = result.run_dir, config.seed
+            write_reports([folder], config.eval, seed=seed, overview_dir=call.run_dir)
+            record_metrics(folder)
         tracking.log_results(call.run_dir)
     finally:
         tracking.close()
+    return result
 
 
-def _train(call: Call, tracking: Tracking) -> None:
+def _trained(call: Call, tracking: Tracking) -> JobResult:
+    """Find the finished run that this one would repeat, or train."""
     config: TrainConfig = call.config
-    call.save_config()
+    if (finished := find_trained(config)) is None:
+        return _train_anew(call, tracking)
+    complete_tests(config, finished)
+    return JobResult(finished.card.val_video_auc, finished.folder, "not trained again")
+
+
+def _train_anew(call: Call, tracking: Tracking) -> JobResult:
+    config: TrainConfig = call.config
     git = source_state()
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = build_seeded(lambda: build(config.model), config.seed)
@@ -75,6 +92,7 @@ def _train(call: Call, tracking: Tracking) -> None:
         tracking=tracking,
     )
     _write_card(call, summary, stores, leaks, git)
+    save_identity(call.run_dir, training_identity(config) or {})
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
@@ -90,7 +108,7 @@ def _train(call: Call, tracking: Tracking) -> None:
             trainer=config.trainer,
             leaks=leaks,
         )
-        write_reports([call.run_dir], config.eval, seed=config.seed, overview_dir=call.run_dir)
+    return JobResult(summary.val_video_auc, call.run_dir, "trained")
 
 
 def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:

@@ -146,6 +146,7 @@ class TrainConfig(FacesConfig):
 
     seed: int = Field(ge=0, lt=2**32)
     resume: Path | None
+    rerun: bool = False
     cache_features: bool = False
     test: bool
     allow_leak: bool

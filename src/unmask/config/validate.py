@@ -12,7 +12,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
+from unmask.config.plugins import missing_plugin, missing_plugin_in
 from unmask.config.schema import BLEND, SINGLE, VERBS, _Section
 from unmask.config.targets import (
     HYDRA_KEYS,
@@ -48,7 +49,7 @@ def check_command_line(verb: str, arguments: list[str], *, config_dir: str | Non
         try:
             base = compose(verb, overrides=[_first_choice(override) for override in choices])
         except HydraException as error:
-            raise _all([*problems, _first_line(error)]) from error
+            raise _all([*problems, _sentence(error)]) from error
         known = []
         for override in values:
             problem = _key_problem(override, base)
@@ -61,7 +62,7 @@ def check_command_line(verb: str, arguments: list[str], *, config_dir: str | Non
             config = compose(verb, overrides=overrides)
             problems += config_problems(verb, config)
         except (HydraException, OmegaConfBaseException) as error:
-            problems.append(_first_line(error))
+            problems.append(_sentence(error))
     if problems:
         raise _all(problems)
 
@@ -126,8 +127,6 @@ def _sort_overrides(arguments: list[str]) -> tuple[list[str], list[Override], li
             problems.append(f"`{argument}` is not of the form key=value ({_first_line(error)}).")
             continue
         options = _options(override.key_or_group)
-        if override.key_or_group.startswith("hydra"):
-            continue  # Hydra checks its own keys
         if not options:
             values.append(override)
             continue
@@ -137,7 +136,8 @@ def _sort_overrides(arguments: list[str]) -> tuple[list[str], list[Override], li
             continue
         wrong = [choice for choice in _choices(override) if choice not in options]
         problems += [
-            f"`{override.key_or_group}={choice}`: conf/{override.key_or_group} has no '{choice}'"
+            missing_plugin(override.key_or_group, choice)
+            or f"`{override.key_or_group}={choice}`: conf/{override.key_or_group} has no '{choice}'"
             + did_you_mean(choice, options)
             for choice in wrong
         ]
@@ -171,13 +171,21 @@ def _choices(override: Override) -> list[str]:
 def _first_choice(override: Override) -> str:
     if not override.is_sweep_override():
         return override.input_line or ""
+    value = override.value()
+    # Of an interval, which a search draws from, its lower end.
+    first = (
+        value.start
+        if isinstance(value, IntervalSweep)
+        else next(iter(override.sweep_string_iterator()))
+    )
     prefix = "+" if override.is_add() else ""
-    return f"{prefix}{override.key_or_group}={next(iter(override.sweep_string_iterator()))}"
+    return f"{prefix}{override.key_or_group}={first}"
 
 
 def _key_problem(override: Override, base: DictConfig) -> str | None:
     """Return what is wrong with a value override's key, if anything."""
-    if override.is_add() or override.is_force_add():
+    # Hydra's own keys are checked by composing.
+    if override.is_add() or override.is_force_add() or override.key_or_group.startswith("hydra."):
         return None
     node: Any = OmegaConf.to_container(base, resolve=False)
     *parents, last = override.key_or_group.split(".")
@@ -241,6 +249,10 @@ def _unset(content: Any, path: str = "") -> list[str]:  # noqa: ANN401 - a resol
         pairs = [(f"{path}.{key}" if path else str(key), value) for key, value in content.items()]
         return [unset for place, value in pairs for unset in _unset(value, place)]
     return []
+
+
+def _sentence(error: Exception) -> str:
+    return missing_plugin_in(str(error)) or _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -15,6 +15,7 @@ from unmask.faces.extract import FaceExtractor
 from unmask.faces.face_video import FaceVideo
 from unmask.pipelines.index import IndexSummary, index
 from unmask.pipelines.prepare import PrepareSummary, Shard, prepare
+from unmask.pipelines.prepare.locks import in_turn
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,12 @@ def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Fa
     """Open a data set's face crops, making them first where they are missing.
 
     A finished store is opened as it is, even when the videos have gone; `unmask prepare` looks at
-    the videos again.
+    the videos again. Of several calls at once, such as the jobs of a sweep, the first one makes
+    what is missing and the others wait for it.
     """
     folder = store_folder(dataset, preparation, data_dir)
     if not (folder / "faces.parquet").is_file():
-        prepare_dataset(dataset, preparation, data_dir)
+        with in_turn(data_dir):
+            if not (folder / "faces.parquet").is_file():
+                prepare_dataset(dataset, preparation, data_dir)
     return FaceStore.open(folder)

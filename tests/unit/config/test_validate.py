@@ -32,6 +32,9 @@ def message_of(*arguments: str, verb: str = "train") -> str:
         ["callbacks=[checkpoint]"],
         ["eval.unscored=0.5"],
         ["hydra.job.chdir=false"],
+        ["hparams_search=lr_dropout", "hydra.sweeper.n_trials=3"],
+        ["hydra/sweeper=optuna", "optimizer.lr=tag(log, interval(1e-5, 1e-2))"],
+        ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
     ],
 )
 def test_what_is_right_passes(arguments: list[str]) -> None:
@@ -57,6 +60,12 @@ def test_what_is_right_passes(arguments: list[str]) -> None:
         ("trainer.precision=16", "'16' is not a choice"),
         ("model.backbone.drop_path_rate=0.1", "write +model.backbone.drop_path_rate="),
         ("scheduler=null", "leave a group out with ~scheduler"),
+        ("optimizer.lrr=interval(1e-5, 1e-2)", "AdamW takes no argument 'lrr'"),
+        (
+            "hydra/launcher=slurm",
+            "conf/hydra/launcher has no 'slurm'; choose one of: basic, joblib",
+        ),
+        ("hydra.launcher.n_jobs=2", "Could not override 'hydra.launcher.n_jobs'."),
         ("nonsense", "`nonsense` is not of the form key=value"),
         ("data=ffpp", "`data.root` is not set; add data.root=<value>."),
         ("loss._target_=unmask.models.losses.make_fokal", "has no 'make_fokal'"),

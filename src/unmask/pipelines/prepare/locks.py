@@ -57,6 +57,24 @@ def only_writer(store_dir: Path, shard: Shard | None) -> Iterator[Path]:
         yield workers
 
 
+@contextmanager
+def in_turn(data_dir: Path) -> Iterator[None]:
+    """Wait until no other call that does the same is making data in a folder.
+
+    Args:
+        data_dir: Where indexes, embedded videos and face crops lie; made when missing.
+
+    Raises:
+        DataError: If the folder cannot be written.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"The folder {data_dir} cannot be written: {error}.") from error
+    with locked(data_dir / ".turn", fcntl.LOCK_EX):
+        yield
+
+
 def _take(stack: ExitStack, store_dir: Path, shard: Shard | None) -> str:
     """Take the locks of a call and return the name of the one that is its own."""
     if shard is None:

@@ -1,11 +1,12 @@
 import errno
 import fcntl
+import threading
 from pathlib import Path
 
 import pytest
 
 from unmask.core.errors import DataError
-from unmask.pipelines.prepare.locks import locked, only_writer
+from unmask.pipelines.prepare.locks import in_turn, locked, only_writer
 from unmask.pipelines.prepare.shard import Shard
 
 
@@ -42,6 +43,35 @@ def test_overlapping_slices_are_refused(tmp_path: Path) -> None:
         only_writer(tmp_path, Shard(1, 2)),
         pytest.raises(DataError, match=r"writing shard 1/2 .* overlaps with shard 2/3"),
         only_writer(tmp_path, Shard(2, 3)),
+    ):
+        pass
+
+
+def test_one_call_waits_until_the_other_has_made_its_data(tmp_path: Path) -> None:
+    happened: list[str] = []
+    inside = threading.Event()
+
+    def other() -> None:
+        inside.wait(30)
+        with in_turn(tmp_path / "data"):
+            happened.append("second")
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with in_turn(tmp_path / "data"):
+        inside.set()
+        thread.join(0.2)
+        assert thread.is_alive()
+        happened.append("first")
+    thread.join(30)
+    assert happened == ["first", "second"]
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(DataError, match="file/data cannot be written"),
+        in_turn(tmp_path / "file/data"),
     ):
         pass
 

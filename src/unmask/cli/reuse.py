@@ -1,0 +1,96 @@
+"""A training that was done before: recognise it, and add what it has not been tested on."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from unmask.cli.evaluate import score_run
+from unmask.cli.objects import make_dataset, make_preparation, recipe_settings
+from unmask.cli.run import console
+from unmask.config.schema import DataConfig, TrainConfig, sets_of
+from unmask.core.files import sha256_of_file
+from unmask.pipelines.datasets import store_folder
+from unmask.pipelines.reuse import FinishedRun, crops_identity, find_finished, unscored_sets
+
+# Callbacks that only show what happens.
+_ONLY_SHOW = (
+    "lightning.pytorch.callbacks.LearningRateMonitor",
+    "lightning.pytorch.callbacks.RichProgressBar",
+    "unmask.training.callbacks.progress.EpochLines",
+)
+
+
+def training_identity(config: TrainConfig) -> dict[str, Any] | None:
+    """Return whatever decides what a training run ends with, None before its crops are made.
+
+    The evaluation plan, paths, loggers, processes and versions of packages are left out.
+    """
+    folders = _stores(config, sets_of(config.data))
+    crops = {name: crops_identity(folder) for name, folder in folders.items()}
+    if None in crops.values():
+        return None
+    return {
+        "model": config.model,
+        "weights": _hashes_of_weights(config.model),
+        "data": crops,
+        "seed": config.seed,
+        "allow_leak": config.allow_leak,
+        "recipe": recipe_settings(config),
+        # Of these a resumed run may change some; here they decide the result all the same.
+        "trainer": {k: v for k, v in config.trainer.items() if k != "enable_progress_bar"},
+        "callbacks": [
+            node for node in config.callbacks.values() if node["_target_"] not in _ONLY_SHOW
+        ],
+    }
+
+
+def find_trained(config: TrainConfig) -> FinishedRun | None:
+    """Return the finished run that this training would repeat, unless it is to be repeated."""
+    if config.rerun or config.resume is not None:
+        return None
+    facts = training_identity(config)
+    return find_finished(config.paths.outputs_dir, facts) if facts is not None else None
+
+
+def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
+    """Say that a run is not trained again, and score the test sets that it has no scores of."""
+    console.print(finished.describe(), highlight=False, soft_wrap=True)
+    if not config.test:
+        return
+    tested = config.eval.datasets
+    folders = _stores(config, tested.values())
+    missing = unscored_sets(
+        finished,
+        _stores(config, sets_of(config.data)).values(),
+        {name: folders[one.name] for name, one in tested.items()},
+    )
+    if missing == []:
+        return
+    names = list(tested) if missing is None else missing
+    plan = config.eval.model_copy(update={"datasets": {name: tested[name] for name in names}})
+    score_run(
+        finished.folder,
+        plan,
+        data_dir=config.paths.data_dir,
+        loader=config.loader,
+        trainer=config.trainer,
+    )
+
+
+def _stores(config: TrainConfig, datasets: Iterable[DataConfig]) -> dict[str, Path]:
+    preparation = make_preparation(config.prepare)
+    return {
+        one.name: store_folder(make_dataset(one), preparation, config.paths.data_dir)
+        for one in datasets
+    }
+
+
+def _hashes_of_weights(node: Any) -> list[str]:  # noqa: ANN401 - any part of a configuration
+    """Hash every file of weights that a model starts from: another file may take its name."""
+    if isinstance(node, list):
+        return [found for item in node for found in _hashes_of_weights(item)]
+    if not isinstance(node, dict):
+        return []
+    own = node.get("weights")
+    found = [sha256_of_file(Path(own))] if isinstance(own, str) and Path(own).is_file() else []
+    return found + [found for value in node.values() for found in _hashes_of_weights(value)]

@@ -1,0 +1,59 @@
+"""The one report over all runs of a sweep of trainings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from unmask.cli.run import console
+from unmask.config.schema import TrainConfig
+from unmask.config.validate import typed
+from unmask.pipelines.report import report_runs
+from unmask.pipelines.runs import record_metrics
+from unmask.pipelines.sweeps import JobRecord, find_report, report_key, save_sweep
+
+# One seed for all runs, as of `unmask report`: their bootstraps are compared.
+_BOOTSTRAP_SEED = 0
+
+
+def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
+    """Report on the runs of a sweep, those that were found finished included, and say where.
+
+    Nothing is written anew where an earlier sweep has reported on the same tables.
+
+    Args:
+        sweep_dir: The sweep's folder.
+        records: Its jobs.
+    """
+    runs = list(dict.fromkeys(Path(r.run_dir) for r in records if r.run_dir is not None))
+    tested = [run for run in runs if (run / "predictions.parquet").is_file()]
+    config = _config_of_a_job(sweep_dir)
+    if not tested or config is None or not config.test:
+        save_sweep(sweep_dir, records, key=None, report=None)
+        return
+    protocol: dict[str, Any] = {
+        "num_resamples": config.eval.num_resamples,
+        "how": config.eval.video_score,
+        "top_k": config.eval.top_k,
+        "unscored": config.eval.unscored,
+        "seed": _BOOTSTRAP_SEED,
+    }
+    key = report_key(tested, protocol)
+    report = find_report(config.paths.outputs_dir, key)
+    if report is None:
+        report = report_runs(tested, out_dir=sweep_dir, **protocol).html
+        for run in tested:
+            record_metrics(run)
+    save_sweep(sweep_dir, records, key=key, report=report)
+    console.print(f"Report: {report}", soft_wrap=True)
+
+
+def _config_of_a_job(sweep_dir: Path) -> TrainConfig | None:
+    """Return the configuration of the first job that was composed."""
+    for path in sorted(sweep_dir.glob("*/config.yaml")):
+        content = OmegaConf.load(path)
+        if isinstance(content, DictConfig):
+            config: TrainConfig = typed("train", content)
+            return config
+    return None
