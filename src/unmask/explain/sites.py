@@ -86,7 +86,9 @@ def cut_at(site: Site) -> Iterator[list[Tensor]]:
     with ExitStack() as stack:
         owner: Any = site.owner
         if site.where == "input":
-            handle = owner.register_forward_pre_hook(lambda _, inputs: (cut(inputs[0]), *inputs[1:]))
+            handle = owner.register_forward_pre_hook(
+                lambda _, inputs: (cut(inputs[0]), *inputs[1:])
+            )
             stack.callback(handle.remove)
         elif site.where == "output":
             handle = owner.register_forward_hook(lambda _module, _inputs, output: cut(output))
