@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -111,14 +111,12 @@ def logits_with_gradient(detector: AnyDetector, frames: Tensor, is_frame: Tensor
         Logits, ``(batch, 2)``.
     """
     if isinstance(detector, TallDetector):  # its head has no recurrence
-        logits: Tensor = detector(frames, is_frame)
-        return logits
+        return cast(Tensor, detector(frames, is_frame))
     features = detector.encode(frames, is_frame)
     is_recurrent = any(isinstance(module, nn.RNNBase) for module in detector.head.modules())
     without = torch.backends.cudnn.flags(enabled=False) if is_recurrent else nullcontext()
     with without:
-        logits = detector.head(features, is_frame)
-    return logits
+        return cast(Tensor, detector.head(features, is_frame))
 
 
 def to_frames(detector: AnyDetector, maps: Tensor, num_frames: int) -> Tensor:

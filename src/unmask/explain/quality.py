@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
+from sklearn.metrics import auc
 from torch import Tensor, nn
 
 from unmask.explain.clip import FloatArray, HeatMaps, check_clip, explaining, per_frame
@@ -88,7 +89,7 @@ class Curve:
     @property
     def area(self) -> float:
         """Area under the curve, in [0, 1], by trapezoids."""
-        return float(np.trapezoid(self.scores, self.fractions))
+        return float(auc(self.fractions, self.scores))
 
 
 def deletion(

@@ -82,8 +82,7 @@ def attention_rollout(detector: AnyDetector, frames: Tensor, is_frame: Tensor) -
     with torch.no_grad():
         patches = _read_out(rolled_out([torch.cat(one) for one in layers]), backbone.network)
         share = (gradient.float() * features[0].float()).sum(dim=2).abs()[0, : len(patches)]
-        patches = patches - patches.amin(dim=(1, 2), keepdim=True)
-        maps = onto_image(backbone, patches * share[:, None, None], [])
+        maps = onto_image(backbone, _above_least(patches) * share[:, None, None], [])
         raw = to_frames(detector, maps, int(is_frame.sum()))
     return heat_maps(raw, is_frame, unit="share of attention times difference of the logits")
 
@@ -120,6 +119,13 @@ def _read_out(rollout: Tensor, network: Any) -> Tensor:  # noqa: ANN401 - a timm
     reader = rollout[:, 0] if is_token else rollout[:, num_prefix:].mean(dim=1)
     height, width = network.patch_embed.grid_size
     return reader[:, num_prefix:].reshape(-1, height, width)
+
+
+def _above_least(patches: Tensor) -> Tensor:
+    """Subtract each frame's least value; what then remains of rounding is set to 0."""
+    above = patches - patches.amin(dim=(1, 2), keepdim=True)
+    rounding = 1e-5 * patches.amax(dim=(1, 2), keepdim=True)
+    return above * (above > rounding)
 
 
 @contextmanager
