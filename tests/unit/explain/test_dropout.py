@@ -46,13 +46,13 @@ def of(head: Callable[[int], nn.Module], name: str = "plain", **knobs: float) ->
     return Detector(backbone, head)
 
 
-CASES = {
-    "head": of(lambda width: MeanHead(width, dropout=0.4)),
-    "between LSTM layers": of(
+CASES: dict[str, Callable[[], Detector]] = {
+    "head": lambda: of(lambda width: MeanHead(width, dropout=0.4)),
+    "between LSTM layers": lambda: of(
         lambda width: LSTMHead(width, hidden_size=8, num_layers=2, dropout=0.0, layer_dropout=0.5)
     ),
-    "transformer": of(lambda width: TransformerHead(width, width=16, dropout=0.3)),
-    "timm's own call": of(MeanHead, "efficientnet_b0", drop_rate=0.4),
+    "transformer": lambda: of(lambda width: TransformerHead(width, width=16, dropout=0.3)),
+    "timm's own call": lambda: of(MeanHead, "efficientnet_b0", drop_rate=0.4),
 }
 
 
@@ -60,7 +60,7 @@ CASES = {
 def test_dropout_works_wherever_it_hides_and_the_detector_stays_as_it_was(
     random_clip: Clip, case: str
 ) -> None:
-    detector = CASES[case].train()
+    detector = CASES[case]().train()
     frames, is_frame = random_clip(3, 32)
     frames, is_frame = frames.repeat(2, 1, 1, 1, 1), is_frame.repeat(2, 1)
     state = {name: tensor.clone() for name, tensor in detector.state_dict().items()}
@@ -90,5 +90,5 @@ def test_the_transformers_inner_dropout_counts_and_not_its_last_one_alone(
 def test_a_detector_without_dropout_is_refused(random_clip: Clip) -> None:
     with pytest.raises(ConfigError, match=r"none above 0; .* model.head.dropout=0.4"):
         mc_dropout(of(lambda width: MeanHead(width, dropout=0.0)), *random_clip(2, 32))
-    with pytest.raises(ValueError, match="num_samples must be at least 2 .* got 1"):
-        mc_dropout(CASES["head"], *random_clip(2, 32), num_samples=1)
+    with pytest.raises(ValueError, match=r"num_samples must be at least 2 .* got 1"):
+        mc_dropout(CASES["head"](), *random_clip(2, 32), num_samples=1)

@@ -123,7 +123,7 @@ class SecondFrameOnly(nn.Module):
         self.classifier = nn.Linear(num_features, 2)
 
     def forward(self, features: Tensor, is_frame: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(features[:, 1])
+        logits: Tensor = self.classifier(features[:, 1] * is_frame[:, 1:2])
         return logits
 
 

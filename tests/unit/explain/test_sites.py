@@ -100,9 +100,8 @@ def test_what_a_spatial_transformer_moved_is_moved_back() -> None:
 def test_grad_cam_undoes_a_spatial_transformer() -> None:
     """A transformer that reads only the left half must leave the right half without heat."""
     torch.manual_seed(0)
-    backbone = TimmBackbone(
-        "resnet10t", image_size=64, pretrained=False, insert={"stn": Insert("layer1", SpatialTransformer)}
-    )  # fmt: skip
+    insert = {"stn": Insert("layer1", SpatialTransformer)}
+    backbone = TimmBackbone("resnet10t", image_size=64, pretrained=False, insert=insert)
     with torch.no_grad():
         backbone.inserts["stn"].to_theta.bias.copy_(torch.tensor([0.5, 0.0, -0.5, 0.0, 1.0, 0.0]))
     detector = Detector(backbone, MeanHead)
