@@ -1,9 +1,9 @@
 """Train small detectors on an artefact whose place is known, and measure their heat maps.
 
     python experiments/2026-11-heat-maps/run.py [--detectors cnn_mean cnn_lstm vit_mean] [--seed 0]
-    python experiments/2026-11-heat-maps/run.py --detectors cnn_lstm --picture docs/images/explain.png
+    python experiments/2026-11-heat-maps/run.py --picture docs/images/explain.png
 
-Prints a row of the README's tables for each detector and way to explain. Invented people throughout;
+Prints a row of the table for each detector and way to explain. The people are invented, and
 none who is measured was trained on.
 """
 
