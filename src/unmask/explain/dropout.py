@@ -91,9 +91,9 @@ def _drops(module: nn.Module) -> bool:
     if isinstance(module, _DropoutNd):
         return module.p > 0
     if isinstance(module, nn.RNNBase):
-        return module.dropout > 0 and module.num_layers > 1
+        return bool(module.dropout > 0 and module.num_layers > 1)
     if isinstance(module, nn.MultiheadAttention):
-        return module.dropout > 0
+        return bool(module.dropout > 0)
     # timm's networks without a layer for it call F.dropout with their own flag.
     rate = getattr(module, "drop_rate", 0.0)
     return isinstance(rate, float) and rate > 0

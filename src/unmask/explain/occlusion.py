@@ -9,6 +9,7 @@ from unmask.explain.clip import Class, HeatMaps, check_clip, evidence, explainin
 from unmask.models.tall import AnyDetector, TallDetector
 
 GREY = 127
+_ROUNDING = 1e-5
 
 
 def occlusion(
@@ -58,7 +59,9 @@ def occlusion(
             scores = _scores_without(detector, real, is_real, frame, corners, side, batch_size)
             after = [value for logits in scores for value in evidence(logits, towards).tolist()]
             for (row, column), value in zip(corners, after, strict=True):
-                drops[frame, row : row + side, column : column + side] += before - value
+                # Batches of other sizes round in other ways, which is no drop.
+                drop = before - value if abs(before - value) > _ROUNDING * abs(before) else 0.0
+                drops[frame, row : row + side, column : column + side] += drop
     return heat_maps((drops / covers).relu(), is_frame, unit="drop of the difference of the logits")
 
 

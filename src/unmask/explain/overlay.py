@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 
-# Lightness grows evenly along it, and none of its colours is that of skin or lips.
+# Lightness grows evenly along it, and none of its colours is that of skin or lips. Its first half
+# is darker than mid-grey: little heat would darken a face and much would brighten it.
 COLOUR_MAP: Final = "viridis"
-OPACITY: Final = 0.75
+FIRST_COLOUR: Final = 0.55
+OPACITY: Final = 0.8
 
 
 def overlay(frames: Image, maps: NDArray[np.float32], *, opacity: float = OPACITY) -> Image:
@@ -46,9 +48,12 @@ def overlay(frames: Image, maps: NDArray[np.float32], *, opacity: float = OPACIT
         raise ValueError("maps must lie in [0, 1].")
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity must be in [0, 1], got {opacity}.")
-    colours = 255 * colormaps[COLOUR_MAP](maps)[..., :3]
+    colours = (
+        255 * np.asarray(colormaps[COLOUR_MAP](FIRST_COLOUR + (1 - FIRST_COLOUR) * maps))[..., :3]
+    )
     share = (opacity * maps)[..., None]
-    return np.rint((1 - share) * frames + share * colours).astype(np.uint8)
+    laid: Image = np.rint((1 - share) * frames + share * colours).astype(np.uint8)
+    return laid
 
 
 def colour_scale(height: int, width: int, *, opacity: float = OPACITY) -> Image:
@@ -64,4 +69,5 @@ def colour_scale(height: int, width: int, *, opacity: float = OPACITY) -> Image:
     """
     grey = np.full((1, height, width, 3), 127, dtype=np.uint8)
     heat = np.tile(np.linspace(0, 1, width, dtype=np.float32), (1, height, 1))
-    return overlay(grey, heat, opacity=opacity)[0]
+    scale: Image = overlay(grey, heat, opacity=opacity)[0]
+    return scale

@@ -145,7 +145,7 @@ def watched(attentions: Sequence[Any]) -> Iterator[list[list[Tensor]]]:
             attention.fused_attn = False
             drop: nn.Module = attention.attn_drop
             hook = drop.register_forward_pre_hook(
-                lambda _, inputs, kept=kept: kept.append(inputs[0].detach())  # type: ignore[misc]
+                lambda _, inputs, kept=kept: kept.append(inputs[0].detach())
             )
             stack.callback(hook.remove)
         yield seen

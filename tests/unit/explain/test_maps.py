@@ -128,17 +128,14 @@ class SecondFrameOnly(nn.Module):
 
 
 @pytest.mark.parametrize("method", [grad_cam, occlusion], ids=["grad_cam", "occlusion"])
-@pytest.mark.parametrize("towards", ["fake", "real"])
-def test_a_frame_that_the_head_ignores_stays_dark(
-    random_clip: Clip, method: Callable, towards: str
-) -> None:
+def test_a_frame_that_the_head_ignores_stays_dark(random_clip: Clip, method: Callable) -> None:
     torch.manual_seed(0)
     detector = Detector(PlainCNN((8, 16), image_size=32), SecondFrameOnly).eval()
     frames, is_frame = random_clip(3, 32)
-    found = method(detector, frames, is_frame, towards=towards)
-    assert found.maps[1].max() == 1
-    assert found.maps[0].max() == 0
-    assert found.maps[2].max() == 0
+    maps = sum(method(detector, frames, is_frame, towards=one).maps for one in ("fake", "real"))
+    assert maps[1].max() >= 1
+    assert maps[0].max() == 0
+    assert maps[2].max() == 0
 
 
 class Watching(nn.Module):

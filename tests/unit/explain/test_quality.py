@@ -111,7 +111,7 @@ def test_an_empty_map_is_not_a_number_and_an_empty_region_refused() -> None:
     assert np.isnan(pointing(empty, masks).hit_fraction)
     with pytest.raises(ValueError, match="masks is False throughout"):
         pointing(empty, ~masks)
-    with pytest.raises(ValueError, match=r"got \(1, 2, 2\) and \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"got \(1, 2, 2\) and \(2, 2\)"):
         pointing(empty, masks[0])
 
 

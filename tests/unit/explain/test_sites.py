@@ -21,7 +21,7 @@ from unmask.models.tall import AnyDetector
 
 CONF = conf_dir()
 BACKBONES = sorted(path.stem for path in (CONF / "model" / "backbone").glob("*.yaml"))
-SMALLEST = {"inception_v3": 96}
+SMALLEST = {"inception_v3": 128}  # below, its last map is a single cell
 SIZE = 64
 
 
@@ -47,7 +47,9 @@ def both_ways(detector: AnyDetector, num_frames: int) -> np.ndarray:
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_gives_a_map(name: str) -> None:
     size = SMALLEST.get(name, SIZE)
-    maps = both_ways(built(f"model/backbone={name}", f"model.backbone.image_size={size}"), 2)
+    # Untrained, some backbones say numbers that would saturate a recurrent head.
+    chosen = (f"model/backbone={name}", f"model.backbone.image_size={size}", "model/head=mean")
+    maps = both_ways(built(*chosen), 2)
     assert maps.shape == (2, 2, size, size)
     assert np.isfinite(maps).all()
     assert maps.min() == 0
