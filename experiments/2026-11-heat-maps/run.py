@@ -1,7 +1,7 @@
 """Train small detectors on an artefact whose place is known, and measure their heat maps.
 
     python experiments/2026-11-heat-maps/run.py [--detectors cnn_mean cnn_lstm vit_mean] [--seed 0]
-    python experiments/2026-11-heat-maps/run.py --picture docs/images/explain.png
+        [--picture docs/images/explain.png]
 
 Prints a row of the table for each detector and way to explain. The people are invented, and
 none who is measured was trained on.
@@ -33,7 +33,7 @@ from unmask.models.heads.recurrent import LSTMHead
 from unmask.models.plain_cnn import PlainCNN
 
 SIZE, NUM_FRAMES = 96, 4
-NUM_TRAIN, NUM_TEST = 160, 40
+NUM_TRAIN, NUM_TEST = 160, 24
 FIRST_TEST_SEED = 10_000
 BATCH_SIZE = 16
 
@@ -47,13 +47,13 @@ def cnn() -> PlainCNN:
 
 
 DETECTORS: dict[str, tuple[Callable[[], Detector], int, float]] = {
-    "cnn_mean": (lambda: Detector(cnn(), MeanHead), 8, 2e-3),
-    "cnn_lstm": (lambda: Detector(cnn(), partial(LSTMHead, hidden_size=64)), 8, 2e-3),
+    "cnn_mean": (lambda: Detector(cnn(), MeanHead), 12, 2e-3),
+    "cnn_lstm": (lambda: Detector(cnn(), partial(LSTMHead, hidden_size=64)), 12, 2e-3),
     "vit_mean": (
         lambda: Detector(
-            TimmBackbone("vit_tiny_patch16_224", image_size=SIZE, pretrained=False), MeanHead
+            TimmBackbone("test_vit", image_size=SIZE, pretrained=False), MeanHead
         ),
-        25, 3e-4,
+        60, 1e-3,
     ),
 }  # fmt: skip
 """How to build each, epochs, learning rate."""
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--detectors", nargs="+", choices=list(DETECTORS), default=list(DETECTORS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--picture", type=Path, help="of the first detector's maps")
     args = parser.parse_args()
     make = partial(planted_clip, num_frames=NUM_FRAMES, size=SIZE)
     train = [make(seed) for seed in range(NUM_TRAIN)]
@@ -176,7 +176,7 @@ def main() -> None:
         show(f"{name}: AUC {auc:.3f}, {len(called)} of {NUM_TEST} forged clips are called fake")
         if args.picture is not None:
             draw(detector, called[:6], args.picture)
-            continue
+            args.picture = None  # of the first detector
         for way, explainer in ways_of(name).items():
             inside, area, *others = measure(detector, called, explainer)
             cells = [inside, area, inside / area, *others]
