@@ -63,7 +63,7 @@ def found_fakes(detector: Detector) -> list[PlantedClip]:
 def test_the_heat_is_where_the_artefact_is(
     detector: Detector, found_fakes: list[PlantedClip], explainer: Callable
 ) -> None:
-    """Twice as much as an even map has inside; one of a face's middle has about as much as that."""
+    """More than three times of what an even map has inside."""
     assert len(found_fakes) >= 10
     results = [
         pointing(explainer(detector, as_tensor([clip.forged]), IS_FRAME).maps, clip.masks)
