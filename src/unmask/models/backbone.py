@@ -38,6 +38,10 @@ class TimmBackbone(nn.Module):
             less memory, more time, the same step.
         insert: Modules between two stages, by name; see :mod:`unmask.models.insert`.
 
+    Attributes:
+        margins: Pixels of mean colour that the network sees left of the image, right, above and
+            below.
+
     Raises:
         ConfigError: If timm has no such architecture, or it lacks a knob that is set or a module to
             insert after, or cannot take images of that size.
@@ -65,7 +69,7 @@ class TimmBackbone(nn.Module):
             knobs["in_chans"] = in_chans
         self.network, side = _create(name, knobs, pretrained=pretrained and weights is None)
         margin = (side or image_size) - image_size
-        self._margins = (margin // 2, margin - margin // 2) * 2  # left, right, above, below
+        self.margins = (margin // 2, margin - margin // 2) * 2
         if weights is not None:
             load_weights(self.network, Path(weights), name)
         described: Any = self.network  # timm's classes share these attributes, but no type
@@ -88,8 +92,8 @@ class TimmBackbone(nn.Module):
         Returns:
             Features, ``(images, num_features)``.
         """
-        if any(self._margins):
-            images = F.pad(images, self._margins)
+        if any(self.margins):
+            images = F.pad(images, self.margins)
         with self._statistics.forward_pass() if self._statistics else nullcontext():
             return cast(Tensor, self.network(images))
 
