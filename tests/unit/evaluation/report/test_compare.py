@@ -283,9 +283,16 @@ def test_every_run_and_target_has_its_oracle(runs: list[ComparedRun]) -> None:
 
 
 def test_costs_are_shown_where_they_are_recorded() -> None:
-    known = run("a", num_parameters=5583000, flops_per_clip=4_200_000_000)
+    known = run(
+        "a",
+        num_parameters=5583000,
+        flops_per_clip=4_200_000_000,
+        frames_per_clip=10,
+        scoring={"clips_per_second": 31.25, "device": "a CPU"},
+    )
     [row] = cost_table(group_variants([known])).rows
-    assert [cell.text for cell in row[2:]] == ["5,583,000", UNKNOWN, "4.20", UNKNOWN, UNKNOWN]
+    assert [cell.text for cell in row[2:]] == ["5,583,000", UNKNOWN, "4.20", "31.25"]
+    assert [cell.note for cell in row[4:]] == ["(10 frames)", "(a CPU)"]
 
 
 def test_published_rows_stand_apart_with_source_and_protocol() -> None:

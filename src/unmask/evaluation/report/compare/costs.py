@@ -7,40 +7,37 @@ from unmask.evaluation.report.compare.variants import ComparedRun, Variant
 from unmask.evaluation.report.table import Cell, Table
 
 UNKNOWN: Final = "not recorded"
-# The first of these names that ``run.json`` has, at its top or under "cost".
-FLOPS: Final = ("flops_per_clip", "num_flops", "flops")
-THROUGHPUT: Final = ("clips_per_second", "throughput_clips_per_second", "throughput")
-TRAINING: Final = ("train_seconds", "training_seconds", "fit_seconds")
 
 
 def cost_table(variants: Sequence[Variant]) -> Table:
     """Write parameters, operations and speed of each variant's first run."""
     return Table(
         "What each detector costs",
-        ["model", "trained on", "parameters", "trained", "GFLOPs per clip", "clips per second",
-         "training, minutes"],
+        ["model", "trained on", "parameters", "trained", "GFLOP per clip", "clips per second"],
         [_row(variant, variant.runs[0]) for variant in variants],
-    )  # fmt: skip
+    )
 
 
 def _row(variant: Variant, run: ComparedRun) -> list[Cell]:
-    nested = run.facts.get("cost")
-    facts = {**run.facts, **(nested if isinstance(nested, Mapping) else {})}
+    facts = run.facts
+    found = facts.get("scoring")
+    scoring: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    frames, device = facts.get("frames_per_clip"), scoring.get("device")
+    flops = facts.get("flops_per_clip")
     return [
         Cell(variant.name),
         Cell(variant.source),
-        Cell(_count(facts.get("num_parameters"))),
-        Cell(_count(facts.get("num_trainable"))),
-        Cell(_scaled(facts, FLOPS, 1e9)),
-        Cell(_scaled(facts, THROUGHPUT, 1.0)),
-        Cell(_scaled(facts, TRAINING, 60.0)),
+        Cell(_number(facts.get("num_parameters"))),
+        Cell(_number(facts.get("num_trainable"))),
+        Cell(
+            _number(flops / 1e9 if isinstance(flops, int) else None),
+            note=f"({frames} frames)" if frames else "",
+        ),
+        Cell(_number(scoring.get("clips_per_second")), note=f"({device})" if device else ""),
     ]
 
 
-def _count(value: Any) -> str:  # noqa: ANN401 - JSON is untyped
-    return f"{value:,}" if isinstance(value, int) else UNKNOWN
-
-
-def _scaled(facts: Mapping[str, Any], names: Sequence[str], unit: float) -> str:
-    found = [facts[name] for name in names if isinstance(facts.get(name), int | float)]
-    return f"{found[0] / unit:,.2f}" if found else UNKNOWN
+def _number(value: Any) -> str:  # noqa: ANN401 - JSON is untyped
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.2f}" if isinstance(value, float) else UNKNOWN
