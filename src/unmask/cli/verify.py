@@ -56,7 +56,11 @@ def _verify(call: Call, *, as_json: bool) -> None:
 
 def _show(verification: Verification) -> None:
     console.print(_check_table(verification.checks))
-    console.print(_metric_table(verification.comparisons))
+    by_set: dict[str, list[Comparison]] = {}
+    for one in verification.comparisons:
+        by_set.setdefault(f"{one.dataset}, {one.split}", []).append(one)
+    for name, comparisons in by_set.items():
+        console.print(_metric_table(f"Videos of {name}", comparisons))
     verdict = (
         "[green]Confirmed[/]: every metric lies within its recorded interval."
         if verification.exit_code == CONFIRMED
@@ -72,8 +76,8 @@ def _check_table(checks: list[Check]) -> Table:
     return table
 
 
-def _metric_table(comparisons: list[Comparison]) -> Table:
-    table = Table("set", "metric", title="Metrics over videos")
+def _metric_table(title: str, comparisons: list[Comparison]) -> Table:
+    table = Table("metric", title=title)
     for column in ("recorded", "interval", "now"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
@@ -81,7 +85,6 @@ def _metric_table(comparisons: list[Comparison]) -> Table:
         ends = "none" if one.low is None else f"{number(one.low)} to {number(one.high)}"
         verdict = "[green]within[/]" if one.is_within else "[red]outside[/]"
         table.add_row(
-            f"{one.dataset}, {one.split}",
             one.metric,
             number(one.recorded),
             ends,
