@@ -1,46 +1,17 @@
 """What a run's backbone tells apart before its head: a plane of the features, a linear score."""
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from unmask.core.errors import DataError, PredictionsError
+from unmask.core.errors import PredictionsError
 from unmask.evaluation.features import FloatArray, project, svm_score, umap_points
 from unmask.evaluation.report.figures import Picture, features_chart
 from unmask.evaluation.report.table import DASH, Cell, Section, Table, number_cell
 from unmask.evaluation.report.wording import Block
 
-COLUMNS: Final = ["dataset", "video_id", "split", "label", "method", "group", "vector"]
 TITLE: Final = "Features of the backbone"
-
-
-def read_embeddings(path: Path) -> pd.DataFrame | None:
-    """Read the mean feature of each video.
-
-    Args:
-        path: ``embeddings.parquet``; absent where a model has no encoding per frame.
-
-    Returns:
-        ``dataset``, ``video_id``, ``split``, ``label``, ``method``, ``group`` and ``vector``, or
-        None where there is no file.
-
-    Raises:
-        DataError: If it is not such a table.
-    """
-    if not path.is_file():
-        return None
-    try:
-        table: pd.DataFrame = pq.read_table(path).to_pandas()
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path} is not a readable Parquet file: {error}.") from error
-    missing = sorted(set(COLUMNS) - set(table.columns))
-    if missing:
-        raise DataError(f"{path} lacks the columns {missing}.")
-    return table.sort_values(["dataset", "video_id"], ignore_index=True)
 
 
 def features_section(
@@ -49,7 +20,8 @@ def features_section(
     """Draw the features of each set and score a linear classifier of them.
 
     Args:
-        embeddings: What :func:`read_embeddings` says.
+        embeddings: What :func:`unmask.evaluation.embeddings.read_embeddings` says;
+            None where a model has no features of single frames.
         shown: The sets.
         sources: The data sets trained on.
         split: Their split that the linear classifier is fitted on; never ``"test"``.

@@ -9,9 +9,9 @@ import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
 from unmask.core.errors import DataError
+from unmask.evaluation.embeddings import read_embeddings
 from unmask.evaluation.predictions import read_predictions, read_unscored
 from unmask.evaluation.report.compare.variants import Recipe, read_recipe
-from unmask.evaluation.report.features import read_embeddings
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def read_run(run_dir: Path) -> Run:
     stores = {dataset: Path(folder) for dataset, folder in facts.pop("stores", {}).items()}
     facts.pop("metrics", None)  # of an earlier report; this one measures anew
     source_dataset = str(facts.pop("source_dataset"))
+    embeddings = run_dir / "embeddings.parquet"
     return Run(
         run_dir=run_dir,
         name=str(facts.pop("name")),
@@ -86,7 +87,7 @@ def read_run(run_dir: Path) -> Run:
         predictions=read_predictions(run_dir / "predictions.parquet"),
         unscored=read_unscored(run_dir / "unscored.parquet"),
         curves=read_curves(run_dir / "metrics.csv"),
-        embeddings=read_embeddings(run_dir / "embeddings.parquet"),
+        embeddings=read_embeddings(embeddings) if embeddings.is_file() else None,
         recipe=read_recipe(run_dir),
     )
 
