@@ -18,6 +18,7 @@ from unmask.core.files import sha256_of_file
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
+from unmask.models.tall import AnyDetector
 from unmask.pipelines.audit import audit_stores, audit_table
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.evaluate import ScoredSplit, operations_per_clip
@@ -87,10 +88,7 @@ def score_run(
     checkpoint = checkpoint or run_dir / card.best_checkpoint
     detector = load_detector(checkpoint)
     layout = build(trained.clips)
-    flops = card.flops_per_clip
-    if flops is None or card.frames_per_clip != layout.num_frames:
-        # Counted once per run, on the CPU, where the weights still are.
-        flops = operations_per_clip(detector, layout.num_frames)
+    flops = _flops_of(detector, layout.num_frames, card)
     evaluation = score(
         detector,
         _splits_to_score(own, others),
@@ -110,6 +108,13 @@ def score_run(
     )  # fmt: skip
     with writing(run_dir):
         change_card(run_dir, change)
+
+
+def _flops_of(detector: AnyDetector, num_frames: int, card: RunCard) -> int:
+    """Count the operations of a clip once per run, on the CPU, where the weights still are."""
+    if card.flops_per_clip is not None and card.frames_per_clip == num_frames:
+        return card.flops_per_clip
+    return operations_per_clip(detector, num_frames)
 
 
 def _with_scores(

@@ -135,6 +135,10 @@ def train(
             owner.close()
     if resume is not None:
         carry_curves(resume.parent.parent, run_dir)
+    return _summary_of(checkpointing, detector)
+
+
+def _summary_of(checkpointing: BestCheckpoint, detector: AnyDetector) -> TrainSummary:
     assert checkpointing.best_model_score is not None
     best_checkpoint = Path(checkpointing.best_model_path)
     return TrainSummary(

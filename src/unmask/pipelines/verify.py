@@ -144,12 +144,7 @@ def verify(
         DataError: If the run is not finished, records no metrics, or its crops are gone.
     """
     card = read_run_card(run_dir)
-    recorded = card.metrics.get("datasets")
-    if not recorded:
-        raise DataError(
-            f"{run_dir / 'run.json'} holds no metrics to verify; "
-            f"`unmask evaluate run={run_dir}` measures the run and records them."
-        )
+    recorded = _recorded_metrics(run_dir, card)
     stores = {name: _open_store(card, name, data_dir) for name in _datasets_of(card)}
     checkpoint, checkpoint_hash = _scored_checkpoint(run_dir, card)
     with tempfile.TemporaryDirectory() as nowhere:
@@ -168,13 +163,23 @@ def verify(
         unscored = read_unscored(Path(nowhere) / "unscored.parquet")
     checks = [
         _hash_check(f"weights, {checkpoint.name}", card.scored_checkpoint, checkpoint_hash),
-        _config_check(run_dir, card),
+        _hash_check("config.yaml", card.config_hash, sha256_of_file(run_dir / "config.yaml")),
         *_data_checks(card, stores),
         *_table_checks(run_dir, predictions),
         _report_check(run_dir, card),
     ]
     found = _measure(card, predictions, unscored)
     return Verification(str(run_dir), checks, list(_comparisons(recorded, found)))
+
+
+def _recorded_metrics(run_dir: Path, card: RunCard) -> dict[str, Any]:
+    recorded: dict[str, Any] = card.metrics.get("datasets", {})
+    if not recorded:
+        raise DataError(
+            f"{run_dir / 'run.json'} holds no metrics to verify; "
+            f"`unmask evaluate run={run_dir}` measures the run and records them."
+        )
+    return recorded
 
 
 def _datasets_of(card: RunCard) -> list[str]:
@@ -213,11 +218,6 @@ def _hash_check(what: str, recorded: str | None, found: str | None) -> Check:
     if recorded == found:
         return Check(what, "equal")
     return Check(what, "differs", f"{recorded[:12]} recorded, {(found or 'nothing')[:12]} found")
-
-
-def _config_check(run_dir: Path, card: RunCard) -> Check:
-    path = run_dir / "config.yaml"
-    return _hash_check("config.yaml", card.config_hash, sha256_of_file(path))
 
 
 def _data_checks(card: RunCard, stores: dict[str, FaceStore]) -> Iterator[Check]:
