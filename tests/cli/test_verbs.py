@@ -29,7 +29,7 @@ def test_help_of_train_lists_the_groups_with_their_choices() -> None:
     assert "model: clip_mean, convnext_mean, densenet121_mean," in shown
     assert "model/tuning: frozen, full, last_16_blocks," in shown
     assert "model/head: attention, gru, lstm, max, mean," in shown
-    assert "experiment: demo, system_a_effb0_lstm," in shown
+    assert "experiment: demo, demo_matrix, system_a_effb0_lstm," in shown
 
 
 def test_a_run_leaves_what_a_sceptic_needs(trained_run: Path) -> None:
@@ -106,7 +106,7 @@ def test_bare_train_is_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     from unmask.cli import train as module
 
     calls: list[list[str]] = []
-    monkeypatch.setattr(module, "run_verb", lambda *call: calls.append(call[-1]))
+    monkeypatch.setattr(module, "run_verb", lambda *call, **_: calls.append(call[-1]))
     module.train(["trainer.max_epochs=1"])
     module.train(["model=effb0_lstm"])
     assert calls == [["experiment=demo", "trainer.max_epochs=1"], ["model=effb0_lstm"]]
