@@ -139,21 +139,30 @@ def measure(detector: Detector, clips: Clips, explainer: Explainer) -> list[floa
 
 
 def draw(detector: Detector, clips: Clips, path: Path) -> None:
-    """Write a picture: forged crops, where the artefact is, Grad-CAM, occlusion; a scale below."""
+    """Write a picture: forged crops, where the artefact is, Grad-CAM, occlusion; a scale below.
+
+    Of each clip the frame with the hottest place is shown.
+    """
     is_frame = torch.ones(1, NUM_FRAMES, dtype=torch.bool)
     columns = []
     for clip in clips:
         frames = torch.from_numpy(clip.forged).permute(0, 3, 1, 2)[None].contiguous()
-        truth = clip.masks.astype(np.float32)
-        maps = [truth, grad_cam(detector, frames, is_frame).maps,
-                occlusion(detector, frames, is_frame, patch_fraction=0.2).maps]  # fmt: skip
-        shown = [clip.forged[:1], *(overlay(clip.forged[:1], one[:1]) for one in maps)]
+        by_gradient = grad_cam(detector, frames, is_frame).maps
+        by_patch = occlusion(detector, frames, is_frame, patch_fraction=0.2).maps
+        hot = int(by_gradient.max(axis=(1, 2)).argmax())
+        crop = clip.forged[hot : hot + 1]
+        maps = [
+            one[hot : hot + 1] for one in (clip.masks.astype(np.float32), by_gradient, by_patch)
+        ]
+        shown = [crop, *(overlay(crop, one) for one in maps)]
         columns.append(np.concatenate([one[0] for one in shown], axis=0))
     picture = np.concatenate(columns, axis=1)
     scale = colour_scale(12, picture.shape[1])
     whole = np.concatenate((picture, np.full((4, *scale.shape[1:]), 255, np.uint8), scale))
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(whole).quantize(192, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.fromarray(whole).quantize(256, kmeans=1, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
 
 
 def main() -> None:
@@ -175,7 +184,7 @@ def main() -> None:
         auc = roc_auc(labels.numpy(), scores)
         show(f"{name}: AUC {auc:.3f}, {len(called)} of {NUM_TEST} forged clips are called fake")
         if args.picture is not None:
-            draw(detector, called[:6], args.picture)
+            draw(detector, called[:4], args.picture)
             args.picture = None  # of the first detector
         for way, explainer in ways_of(name).items():
             inside, area, *others = measure(detector, called, explainer)

@@ -18,8 +18,8 @@ OPACITY: Final = 0.8
 def overlay(frames: Image, maps: NDArray[np.float32], *, opacity: float = OPACITY) -> Image:
     """Lay heat maps over frames.
 
-    A frame turns grey in the colours' place and keeps its own where there is no heat, so that a
-    place without heat looks as it is. How much is seen of the colour grows with the heat as well.
+    A place without heat looks as it is. The colour, and how much of it is seen, grow with the heat,
+    the latter with its square root, or a half would be hardly seen on a dark face.
 
     Args:
         frames: RGB, ``(frames, height, width, 3)``, uint8.
@@ -51,7 +51,7 @@ def overlay(frames: Image, maps: NDArray[np.float32], *, opacity: float = OPACIT
     colours = (
         255 * np.asarray(colormaps[COLOUR_MAP](FIRST_COLOUR + (1 - FIRST_COLOUR) * maps))[..., :3]
     )
-    share = (opacity * maps)[..., None]
+    share = opacity * np.sqrt(maps)[..., None]
     laid: Image = np.rint((1 - share) * frames + share * colours).astype(np.uint8)
     return laid
 
