@@ -19,7 +19,7 @@ from unmask.data.store import FaceStore
 from unmask.evaluation.predictions import read_predictions, write_predictions
 from unmask.pipelines.evaluate import ScoredSplit, evaluate
 from unmask.pipelines.report import report
-from unmask.pipelines.runs import RunCard, record_metrics
+from unmask.pipelines.runs import RunCard
 from unmask.pipelines.verify import Comparison, Verification, verify
 from unmask.training.checkpoint import Provenance, load_detector
 from unmask.training.trainer import make_trainer
@@ -71,7 +71,6 @@ def run_dir(store: FaceStore, tmp_path: Path) -> Path:
         checkpoint_hash=sha256_of_file(folder / BEST),
     )  # fmt: skip
     report(folder, num_resamples=30)
-    record_metrics(folder)
     return folder
 
 
@@ -138,7 +137,6 @@ def test_shuffled_predictions_are_found_in_the_metrics_too(run_dir: Path, check:
     perfect = table["score"].mask(is_test, 0.4 + 0.2 * table["label"])
     write_predictions(path, table.assign(score=perfect))
     report(run_dir, num_resamples=30)
-    record_metrics(run_dir)
     verification = check(run_dir)
     assert differing(verification) == ["scores of toy, test"]
     outside = {(one.split, one.metric) for one in verification.comparisons if not one.is_within}

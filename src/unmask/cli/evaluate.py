@@ -27,7 +27,6 @@ from unmask.pipelines.runs import (
     RunCard,
     change_card,
     read_run_card,
-    record_metrics,
     writing,
 )
 from unmask.training.checkpoint import load_detector
@@ -50,7 +49,6 @@ def _evaluate(call: Call) -> None:
         allow_leak=config.allow_leak,
     )
     write_reports([config.run], config.eval, seed=config.seed, overview_dir=call.run_dir)
-    record_metrics(config.run)
 
 
 def score_run(

@@ -10,7 +10,6 @@ from unmask.cli.run import console
 from unmask.config.schema import TrainConfig
 from unmask.config.validate import typed
 from unmask.pipelines.report import report_runs
-from unmask.pipelines.runs import record_metrics
 from unmask.pipelines.sweeps import JobRecord, find_report, report_key, save_sweep
 
 # One seed for all runs, as of `unmask report`: their bootstraps are compared.
@@ -43,8 +42,6 @@ def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
     report = find_report(config.paths.outputs_dir, key)
     if report is None:
         report = report_runs(tested, out_dir=sweep_dir, **protocol).html
-        for run in tested:
-            record_metrics(run)
     save_sweep(sweep_dir, records, key=key, report=report)
     console.print(f"Report: {report}", soft_wrap=True)
 

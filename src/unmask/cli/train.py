@@ -26,7 +26,7 @@ from unmask.models.tall import AnyDetector, check_clip_length
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.features import cached_features, require_fixed_features
 from unmask.pipelines.reuse import save_identity
-from unmask.pipelines.runs import RunCard, record_metrics, source_state
+from unmask.pipelines.runs import RunCard, source_state
 from unmask.pipelines.sweeps import JobResult
 from unmask.pipelines.train import Recipe, TrainSummary, build_seeded
 from unmask.pipelines.train import train as fit
@@ -53,7 +53,6 @@ def _train(call: Call) -> JobResult:
         if config.test and not call.in_sweep:  # a sweep reports once, on all of its runs
             folder, seed = result.run_dir, config.seed
             write_reports([folder], config.eval, seed=seed, overview_dir=call.run_dir)
-            record_metrics(folder)
         tracking.log_results(call.run_dir)
     finally:
         tracking.close()

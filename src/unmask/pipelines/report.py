@@ -15,6 +15,7 @@ from unmask.evaluation.report.overview import render_overview
 from unmask.evaluation.report.protocol import Protocol
 from unmask.evaluation.report.render import render_report
 from unmask.evaluation.report.run import read_run
+from unmask.pipelines.runs import add_metrics
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ def report(
 ) -> ReportSummary:
     """Measure the predictions of a run and write its report beside them.
 
-    Writes ``metrics.json``, ``report.md`` and ``report.html``. Equal predictions give an equal
-    ``metrics.json``, byte for byte.
+    Writes ``metrics.json``, ``report.md`` and ``report.html``, and the headline metrics into
+    ``run.json``. Equal predictions give an equal ``metrics.json``, byte for byte.
 
     Args:
         run_dir: What ``unmask evaluate`` left: ``run.json``, ``predictions.parquet``,
@@ -114,6 +115,7 @@ def _report(run_dir: Path, protocol: Protocol) -> ReportSummary:
     page, text = render_report(run, metrics, videos)
     html, markdown = run_dir / "report.html", run_dir / "report.md"
     write_json(run_dir / "metrics.json", metrics)
+    add_metrics(run_dir, metrics)
     write_text(markdown, text)
     write_text(html, page)
     compared = ComparedRun(

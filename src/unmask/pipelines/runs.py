@@ -157,12 +157,6 @@ def add_metrics(run_dir: Path, metrics: dict[str, Any]) -> None:
         write_json(run_dir / "run.json", content | {"metrics": headline_metrics(metrics)})
 
 
-def record_metrics(run_dir: Path) -> None:
-    """Put what the report of a run has measured into its ``run.json``, where there is a report."""
-    if (run_dir / "metrics.json").is_file() and (run_dir / "run.json").is_file():
-        add_metrics(run_dir, read_json(run_dir / "metrics.json"))
-
-
 def read_json(path: Path) -> dict[str, Any]:
     """Read an object of names and values.
 

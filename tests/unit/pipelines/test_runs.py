@@ -15,7 +15,6 @@ from unmask.pipelines.runs import (
     change_card,
     headline_metrics,
     read_run_card,
-    record_metrics,
     writing,
 )
 
@@ -99,15 +98,6 @@ def test_metrics_are_added_to_a_card_and_change_nothing_else(
     write_json(tmp_path / "run.json", facts)
     add_metrics(tmp_path, METRICS)
     assert json.loads((tmp_path / "run.json").read_text()) == facts | {"metrics": HEADLINES}
-
-
-def test_a_run_without_a_report_records_nothing(tmp_path: Path) -> None:
-    write_json(tmp_path / "run.json", OLDEST)
-    record_metrics(tmp_path)
-    assert json.loads((tmp_path / "run.json").read_text()) == OLDEST
-    write_json(tmp_path / "metrics.json", METRICS)
-    record_metrics(tmp_path)
-    assert read_run_card(tmp_path).metrics == HEADLINES
 
 
 def test_one_call_at_a_time_writes_a_run(tmp_path: Path) -> None:
