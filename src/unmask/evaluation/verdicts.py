@@ -75,7 +75,8 @@ class Band:
     def reason(self, score: float) -> str:
         """Say in a sentence why a score is called so."""
         if not self.is_fixed:
-            return f"The score {score:.3f} is compared with {self.upper:.2f}: {self.source}."
+            ends = dict.fromkeys(f"{end:.2f}" for end in (self.lower, self.upper))
+            return f"The score {score:.3f} is compared with {' and '.join(ends)}: {self.source}."
         share = f"at most {100 * self.max_error:g} %"
         sentences = {
             "fake": f"The score {score:.3f} lies above {self.upper:.3f}, which {share} of the "
