@@ -17,6 +17,7 @@ from unmask.core.files import sha256_of_file
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.store import FaceStore
 from unmask.pipelines.audit import audit_stores, audit_table
+from unmask.pipelines.cards import release
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.evaluate import ScoredSplit
 from unmask.pipelines.evaluate import evaluate as score
@@ -41,6 +42,7 @@ def _evaluate(call: Call) -> None:
         allow_leak=config.allow_leak,
     )
     write_reports([config.run], config.eval, seed=config.seed, overview_dir=call.run_dir)
+    release(config.run)
 
 
 def score_run(

@@ -21,6 +21,8 @@ VERBS = {
     "evaluate": "a trained run -> predictions on its own and other data sets",
     "report": "predictions -> metrics.json, report.html, report.md",
     "ensemble": "predictions of several runs -> one run that combines them",
+    "predict": "videos, images, frames -> a verdict on each, with its evidence",
+    "models": "models that lie here -> what their cards say",
 }
 
 

@@ -20,6 +20,7 @@ from unmask.core.files import sha256_of_json
 from unmask.data.store import FaceStore
 from unmask.models.detector import Detector
 from unmask.models.tall import AnyDetector, check_clip_length
+from unmask.pipelines.cards import release
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.features import cached_features, require_fixed_features
 from unmask.pipelines.runs import RunCard, source_state
@@ -77,6 +78,7 @@ def _train(call: Call) -> None:
             leaks=leaks,
         )
         write_reports([call.run_dir], config.eval, seed=config.seed, overview_dir=call.run_dir)
+        console.print(f"Model: {release(call.run_dir)}", highlight=False, soft_wrap=True)
 
 
 def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
