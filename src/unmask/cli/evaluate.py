@@ -42,7 +42,7 @@ def _evaluate(call: Call) -> None:
         allow_leak=config.allow_leak,
     )
     write_reports([config.run], config.eval, seed=config.seed, overview_dir=call.run_dir)
-    release(config.run)
+    release(config.run, config.checkpoint)
 
 
 def score_run(

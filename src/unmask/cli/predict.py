@@ -3,7 +3,9 @@
 import re
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from rich.table import Table
 
@@ -19,6 +21,11 @@ from unmask.video.kinds import files_to_judge
 from unmask.video.sampling import FirstSampling, RateSampling, SamplingPolicy, UniformSampling
 
 _COLOURS = {"real": "blue", "fake": "red", "uncertain": "yellow", "no_face": "bright_black"}
+_SETTING: Final = re.compile(r"-|[+~]{0,2}[A-Za-z_][\w./@]*=")
+# Of Hydra; the word behind is no file of ours.
+_FLAGS_WITH_VALUE: Final = frozenset(
+    {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"}
+)
 _UNIFORM_FRAMES, _FIRST_FRAMES = 30, 100
 
 
@@ -35,13 +42,12 @@ def split_words(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
         >>> split_words(["clip.mp4", "voting=hard", "--html"])
         ([PosixPath('clip.mp4')], ['voting=hard', 'html=true'])
     """
-    paths, words = [], []
-    for word in arguments:
+    paths: list[Path] = []
+    words: list[str] = []
+    for before, word in pairwise(["", *arguments]):
         if word == "--html":
             words.append("html=true")
-        elif word.startswith("-") and not Path(word).exists():
-            words.append(word)
-        elif re.match(r"[+~]{0,2}[A-Za-z_][\w./@]*=", word) and not Path(word).exists():
+        elif before in _FLAGS_WITH_VALUE or (_SETTING.match(word) and not Path(word).exists()):
             words.append(word)
         else:
             paths.append(Path(word))
@@ -55,7 +61,7 @@ def _predict(call: Call, *, paths: Sequence[Path]) -> None:
     call.save_config()
     predictor = _predictor(config)
     files, num_failed = _files(paths)
-    folders = _folders(config.out, files)
+    folders = _folders(call.run_dir, files)
     for file, folder in zip(files, folders, strict=True):
         try:
             evidence = predictor.predict(file)

@@ -120,9 +120,7 @@ class Band:
 STAND_IN: Final = Band(0.5, 0.5)
 
 
-def fix_band(
-    labels: Labels, scores: Scores, *, source: str, max_error: float = MAX_ERROR
-) -> Band:
+def fix_band(labels: Labels, scores: Scores, *, source: str, max_error: float = MAX_ERROR) -> Band:
     """Fix two thresholds on validation videos.
 
     ``upper`` is the lowest score that at most ``max_error`` of the real videos exceed, ``lower``

@@ -28,11 +28,12 @@ SYNTHETIC_ONLY: Final = (
 )
 
 
-def release(run_dir: Path) -> Path | None:
+def release(run_dir: Path, checkpoint: Path | None = None) -> Path | None:
     """Write ``model.ckpt`` into a run's folder: the scored weights with their card.
 
     Args:
         run_dir: A run with predictions and ``metrics.json``.
+        checkpoint: The weights behind the predictions; None finds them in the run's folder.
 
     Returns:
         The file, or None for an ensemble, which has no weights of its own.
@@ -44,7 +45,7 @@ def release(run_dir: Path) -> Path | None:
     run = read_run(run_dir)
     if run.facts.get("kind") == "ensemble":
         return None
-    checkpoint = _scored_checkpoint(run)
+    checkpoint = checkpoint or _scored_checkpoint(run)
     target = run_dir / MODEL_FILE
     write_release(checkpoint, target, make_card(run, checkpoint))
     return target
@@ -213,7 +214,9 @@ def _limits(
     if validation["band"] is None:
         limits.append("Validation lacks a class, so no threshold could be fixed.")
     if run.leak_allowed:
-        limits.append("Splits that share people or videos were let through, so its numbers flatter.")
+        limits.append(
+            "Splits that share people or videos were let through, so its numbers flatter."
+        )
     limits.append("A video without a detected face gets no verdict; a face is all it looks at.")
     return limits
 

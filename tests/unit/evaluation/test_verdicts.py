@@ -59,7 +59,7 @@ def test_the_bound_is_the_share_at_which_so_few_errors_become_unlikely() -> None
 def test_few_videos_are_said_to_be_few() -> None:
     band = band_of([0.1] * 19, [0.9] * 40)
     assert band.is_small
-    # 1 - 0.05 ** (1 / 19) and 1 - 0.05 ** (1 / 40)
+    # Without an error among n, the bound is one minus the n-th root of 0.05.
     assert "19 real and 40 fake" in band.caution()
     assert "up to 15 %" in band.caution()
     assert "up to 7 %" in band.caution()

@@ -22,10 +22,10 @@ from unmask.pipelines.predict.page import render_html
 from unmask.pipelines.predict.predictor import Predictor, load_detector
 from unmask.pipelines.predict.source import InputLimits
 from unmask.pipelines.predict.voting import Rule
-from unmask.pipelines.predict.watch import Cancelled
+from unmask.pipelines.predict.watch import CancelledError
 
 __all__ = [
-    "Cancelled",
+    "CancelledError",
     "Caution",
     "Clip",
     "Evidence",

@@ -53,7 +53,9 @@ def open_members(checkpoints: Sequence[Path | str], *, device: str) -> list[Memb
         raise ConfigError("A verdict needs at least one checkpoint, but none was given.")
     twice = {path for path in paths if paths.count(path) > 1}
     if twice:
-        raise ConfigError(f"The checkpoint {min(twice)} is named twice; an ensemble counts it once.")
+        raise ConfigError(
+            f"The checkpoint {min(twice)} is named twice; an ensemble counts it once."
+        )
     members: list[Member] = []
     for path in paths:
         member = _open(path, device)

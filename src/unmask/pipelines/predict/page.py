@@ -96,9 +96,7 @@ def timelines(evidence: Evidence) -> list[Timeline]:
     return [_timeline(track, evidence, start, end, unit) for track in evidence.tracks]
 
 
-def _timeline(
-    track: Track, evidence: Evidence, start: float, end: float, unit: str
-) -> Timeline:
+def _timeline(track: Track, evidence: Evidence, start: float, end: float, unit: str) -> Timeline:
     def x_of(seconds: float) -> float:
         return round(LEFT + 6 + (WIDTH - LEFT - 16) * (seconds - start) / max(end - start, 1e-9), 1)
 
@@ -118,9 +116,7 @@ def _timeline(
         lines.append((x1 - 2, x2 + 2, _y(clip.score), tip))
     values = [start + (end - start) * part / 4 for part in range(5)]
     ticks = [(x_of(value), _time(value, unit)) for value in values]
-    return Timeline(
-        track, dots, lines, (_y(evidence.band.upper), _y(evidence.band.lower)), ticks
-    )
+    return Timeline(track, dots, lines, (_y(evidence.band.upper), _y(evidence.band.lower)), ticks)
 
 
 def _y(score: float) -> float:

@@ -15,7 +15,8 @@ from unmask.pipelines.predict.faces import KeptFace, Thumbnail
 from unmask.pipelines.prepare.video import encoded
 from unmask.video.sampling import uniform_frame_indices
 
-Explainer = Callable[[AnyDetector, Tensor], Sequence[NDArray[np.uint8]]]
+Image = NDArray[np.uint8]
+Explainer = Callable[[AnyDetector, Tensor], Sequence[Image]]
 """Detector and a clip ``(frames, 3, height, width)``, uint8, to a picture per frame, RGB uint8."""
 
 CROPS_PER_TRACK: Final = 6
@@ -62,7 +63,7 @@ def _marked(thumbnail: Thumbnail, tracks: Sequence[Track]) -> Picture:
     )
 
 
-def _draw(image: NDArray[np.uint8], track: Track, box: Sequence[int]) -> None:
+def _draw(image: Image, track: Track, box: Sequence[int]) -> None:
     x1, y1, x2, y2 = box
     colour = COLOURS[track.verdict]
     width = max(round(max(image.shape[:2]) / 240), 1)

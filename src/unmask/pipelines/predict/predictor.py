@@ -87,7 +87,7 @@ class Predictor:
 
         Raises:
             VideoError: If the file cannot be used; a file without a face is no error.
-            Cancelled: If ``should_stop`` said so.
+            CancelledError: If ``should_stop`` said so.
         """
         watch = Watch(on_stage, should_stop)
         sampling = UniformSampling(num_frames) if num_frames is not None else self.sampling

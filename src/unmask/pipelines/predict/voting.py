@@ -128,7 +128,9 @@ def _unfitted(
         raw = [_number(card, keys[rule], 0.0) for card in cards.values()]
     weights = tuple(weight / sum(raw) for weight in raw)
     facts = tuple(
-        MemberFacts(name, threshold, _number(card, "val_accuracy", 0.0), _number(card, "val_auc", 0.0))
+        MemberFacts(
+            name, threshold, _number(card, "val_accuracy", 0.0), _number(card, "val_auc", 0.0)
+        )
         for (name, card), threshold in zip(cards.items(), thresholds, strict=True)
     )
     return Voting(

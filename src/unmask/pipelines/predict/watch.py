@@ -13,7 +13,7 @@ OnStage = Callable[[str, float], None]
 ShouldStop = Callable[[], bool]
 
 
-class Cancelled(UnmaskError):
+class CancelledError(UnmaskError):
     """Somebody asked to stop."""
 
 
@@ -40,10 +40,10 @@ class Watch:
         """Report progress.
 
         Raises:
-            Cancelled: If somebody asked to stop.
+            CancelledError: If somebody asked to stop.
         """
         if self._should_stop is not None and self._should_stop():
-            raise Cancelled("Stopped before a verdict, as asked.")
+            raise CancelledError("Stopped before a verdict, as asked.")
         if self._on_stage is not None:
             self._on_stage(stage, fraction)
 
