@@ -229,7 +229,8 @@ def test_models_lists_what_runs_have_released(
 ) -> None:
     main(["models", *paths])
     said = capsys.readouterr().out
-    assert "synthetic_ffpp" in said
+    assert f"{trained_run}/model.ckpt (" in said
+    assert "plain_cnn_m" in said
     assert "say nothing about photographs" in said.replace("\n", " ")
 
 

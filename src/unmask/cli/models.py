@@ -2,7 +2,7 @@
 
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.schema import ModelsConfig
-from unmask.pipelines.zoo import list_models, models_table
+from unmask.pipelines.zoo import list_models, model_lines, models_table
 
 
 def models(arguments: list[str]) -> None:
@@ -22,6 +22,8 @@ def _models(call: Call) -> None:
         )
         return
     console.print(models_table(found))
+    for line in model_lines(found):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     if any(model.is_synthetic for model in found):
         console.print(
             "Models trained on synthetic people say nothing about photographs and films of real "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from unmask.core.errors import CheckpointError, DataError, UnmaskError
@@ -80,30 +81,34 @@ def find_checkpoints(patterns: str | Sequence[str]) -> list[Path]:
 
 
 def models_table(models: Iterable[LocalModel]) -> Table:
-    """Show models with what their cards say."""
-    table = Table("model", "trained on", "test AUC [95 %]", "validation", "size", "file")
-    for model in models:
-        if model.card is None:
-            table.add_row("[dim]no card[/]", "", model.problem, "", _size(model), str(model.path))
-            continue
+    """Show models with what their cards say; the number is that of :func:`model_lines`."""
+    table = Table("", "model", "trained on", "test AUC \\[95 %]", "validation AUC")
+    for place, model in enumerate(models, start=1):
         card = model.card
+        if card is None:
+            table.add_row(str(place), model.problem or "no card: nothing is known of it")
+            continue
         tests = [
-            f"{row['dataset']} {number(row['auc']['value'])} {interval(row['auc'])}".replace(
-                "[", r"\["
-            )
+            f"{row['dataset']} {number(row['auc']['value'])} {interval(row['auc'])}"
             for row in card["metrics"]
             if row["role"] in ("in_domain", "cross_dataset")
         ]
-        validation = "n/a" if card["val_auc"] is None else f"AUC {number(card['val_auc'])}"
         table.add_row(
-            f"{card['name']}\n{card['model']}",
+            str(place),
+            str(card["model"]),
             "\n".join(card["source_datasets"]),
-            "\n".join(tests) or "never tested",
-            validation,
-            _size(model),
-            str(model.path),
+            escape("\n".join(tests)) or "never tested",
+            number(card["val_auc"]),
         )
     return table
+
+
+def model_lines(models: Iterable[LocalModel]) -> list[str]:
+    """Write where each model lies, which may be longer than a table is wide."""
+    return [
+        f"{place}: {model.path} ({model.path.stat().st_size / 1e6:.1f} MB)"
+        for place, model in enumerate(models, start=1)
+    ]
 
 
 def _opened(path: Path) -> LocalModel:
@@ -121,7 +126,3 @@ def _glob(pattern: str) -> list[Path]:
     path = Path(pattern)
     root = Path(path.anchor) if path.is_absolute() else Path()
     return list(root.glob(str(path.relative_to(path.anchor))))
-
-
-def _size(model: LocalModel) -> str:
-    return f"{model.path.stat().st_size / 1e6:.1f} MB"

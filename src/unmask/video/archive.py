@@ -109,8 +109,8 @@ def _frames_of(
 def _check(path: Path, entry: zipfile.ZipInfo) -> None:
     """Refuse what no folder of frames has."""
     name = entry.orig_filename
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    if "\0" in name or ".." in parts or parts[:1] == ("/",) or re.match(r"[A-Za-z]:", name):
+    leads_out = ".." in PurePosixPath(name.replace("\\", "/")).parts
+    if "\0" in name or leads_out or re.match(r"[/\\]|[A-Za-z]:", name):
         raise VideoError(
             f"{path} holds a path that leads out of it: {name[:80]!r}.", reason="unsafe_path"
         )

@@ -32,7 +32,7 @@ def jpeg_quality(path: Path) -> int | None:
     """Estimate the quality that a JPEG file was last saved with.
 
     It inverts the scale of the IJG's library, as most programs use it, from the sum of the
-    luminance table.
+    luminance table. Below 25 its entries reach their limit and the estimate is too high.
 
     Args:
         path: An image.
