@@ -16,8 +16,9 @@ from unmask.pipelines.predict.source import Source
 from unmask.video.compression import bits_per_pixel, jpeg_quality
 from unmask.video.frames import list_frames
 
-# Shorter side of a face, in pixels of the file: below it a crop is mostly interpolation.
-SMALL_FACE_PX: Final = 64
+# Shorter side of a face in pixels of the file, below which a crop of 224 px with a margin of 1.3 is
+# enlarged more than twice, so that most of it is interpolated.
+SMALL_FACE_PX: Final = 86
 # Variance of the Laplacian at 224 px, see unmask.faces.quality.
 BLURRED: Final = 15.0
 # Share of the frames in which a person must be seen not to be called rare.
