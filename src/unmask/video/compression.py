@@ -21,8 +21,7 @@ def bits_per_pixel(path: Path, timeline: Timeline) -> float:
         timeline: Of that file.
 
     Returns:
-        Bits per pixel and frame; H.264 of a video site spends about 0.1, and 0.02 and less is
-        visibly damaged.
+        Bits per pixel and frame.
     """
     num_pixels = timeline.width * timeline.height * len(timeline.pts)
     return 8 * path.stat().st_size / max(num_pixels, 1)
