@@ -1,13 +1,12 @@
 """What does a verdict cost?
 
     python benchmarks/predict.py               # 10 s of 1080p, 30 frames: one model and three
-    python benchmarks/predict.py --hour        # an hour of 360p, one frame per second: memory
+    python benchmarks/predict.py --hour        # an hour of 270p, one frame per second: memory
 
 The clip is a synthetic person at 1920x1080 (H.264, crf 23). The models are `effb0_lstm`,
-`xception_mean` and `resnext50_lstm` with random weights, which cost what trained ones do. Each case runs in a process
-of its own, so that its peak of memory is its own; the libraries are imported before the clock
-starts, models are opened before it as well. `evaluate`'s path has no other cost: the share of each
-stage is what the evidence itself reports.
+`xception_mean` and `resnext50_lstm` with random weights, which cost what trained ones do. Each case
+runs in a process of its own, so that its peak of memory is its own. Before the clock starts, the
+libraries are imported and the models opened. The share of each stage is what the evidence reports.
 """
 
 import argparse
@@ -126,7 +125,7 @@ def main() -> None:
         save_model(path, name)
     if flags.hour:
         small = flags.folder / "small.mp4"
-        make_clip(small, seed=1, width=640, height=360, seconds=10, gop=FRAMES_PER_SECOND)
+        make_clip(small, seed=1, width=480, height=270, seconds=10, gop=FRAMES_PER_SECOND)
         make_hour(flags.folder / "hour.mp4", small)
         found = ask(flags.folder / "hour.mp4", models[:1], rate=True)
         show("an hour at 1 frame per second, one model", found)
