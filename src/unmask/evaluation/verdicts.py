@@ -78,14 +78,14 @@ class Band:
             ends = dict.fromkeys(f"{end:.2f}" for end in (self.lower, self.upper))
             return f"The score {score:.3f} is compared with {' and '.join(ends)}: {self.source}."
         share = f"at most {100 * self.max_error:g} %"
+        said, lower, upper = _told_apart(score, self.lower, self.upper)
         sentences = {
-            "fake": f"The score {score:.3f} lies above {self.upper:.3f}, which {share} of the "
+            "fake": f"The score {said} lies above {upper}, which {share} of the "
             f"{self.num_real} real validation videos exceed.",
-            "real": f"The score {score:.3f} lies below {self.lower:.3f}, which {share} of the "
+            "real": f"The score {said} lies below {lower}, which {share} of the "
             f"{self.num_fake} fake validation videos fall short of.",
-            "uncertain": f"The score {score:.3f} lies between {self.lower:.3f} and "
-            f"{self.upper:.3f}, where real and fake validation videos cannot be told apart well "
-            "enough.",
+            "uncertain": f"The score {said} lies between {lower} and {upper}, where real and fake "
+            "validation videos cannot be told apart well enough.",
         }
         return sentences[self.verdict(score)]
 
@@ -115,6 +115,20 @@ class Band:
     def of(settings: Mapping[str, Any]) -> "Band":
         """Build a band from what :meth:`settings` returned."""
         return Band(**settings)
+
+
+def _told_apart(*values: float) -> list[str]:
+    """Write numbers with as many decimals as keep different ones different.
+
+    Example:
+        >>> _told_apart(0.4081, 0.4083, 0.7)
+        ['0.4081', '0.4083', '0.7000']
+    """
+    for digits in range(3, 17):
+        written = [f"{value:.{digits}f}" for value in values]
+        if len(set(written)) == len(set(values)):
+            break
+    return written
 
 
 STAND_IN: Final = Band(0.5, 0.5)

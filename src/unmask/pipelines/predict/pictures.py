@@ -68,7 +68,7 @@ def _draw(image: Image, track: Track, box: Sequence[int]) -> None:
     colour = COLOURS[track.verdict]
     width = max(round(max(image.shape[:2]) / 240), 1)
     cv2.rectangle(image, (x1, y1), (x2, y2), colour, width)
-    text, scale = f"{track.track_id + 1} {track.verdict}", max(image.shape[:2]) / 1200
+    text, scale = f"{track.track_id + 1} {track.verdict}", max(max(image.shape[:2]) / 1200, 0.45)
     (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, width)
     top = max(y1 - text_height - 4, 0)
     cv2.rectangle(image, (x1, top), (x1 + text_width + 4, top + text_height + 4), colour, -1)
