@@ -101,8 +101,9 @@ def opened(path: Path, limits: InputLimits) -> Iterator[Source]:
     Raises:
         VideoError: If it cannot be used.
     """
-    name = path.name or path.resolve().name
-    inner = path
+    # Absolute, so that a sentence's mention of it is found and cut down to the name.
+    path = path.absolute() if path.name not in ("", "..") else path.resolve()
+    name, inner = path.name, path
     try:
         kind = kind_of(path)
         files = list_frames(path) if path.is_dir() else [path]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,22 @@ def test_limits_are_said_with_the_name_alone(
     with pytest.raises(VideoError, match=sentence) as refusal:
         predictor_of(save_model(), limits=limits).predict(one_person)
     assert str(one_person.parent) not in str(refusal.value)
+
+
+def test_a_sentence_names_the_input_and_no_folder_of_the_machine(
+    save_model: SaveModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = predictor_of(save_model())
+    (tmp_path / "bad.mp4").write_text("words")
+    (tmp_path / "none").mkdir()
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("0.png", b"words")
+    monkeypatch.chdir(tmp_path / "none")
+    for path in (tmp_path / "bad.mp4", tmp_path / "bad.zip", Path(), Path("../none")):
+        with pytest.raises(VideoError) as refusal:
+            predictor.predict(path)
+        assert str(refusal.value).split()[0].partition("/")[0] in ("bad.mp4", "bad.zip", "none")
+        assert "tmp" not in str(refusal.value)
 
 
 def test_a_file_is_doubted_for_what_it_shows(
