@@ -20,6 +20,7 @@ from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.tall import AnyDetector
 from unmask.pipelines.audit import audit_stores, audit_table
+from unmask.pipelines.cards import release
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.evaluate import ScoredSplit, operations_per_clip
 from unmask.pipelines.evaluate import evaluate as score
@@ -49,6 +50,7 @@ def _evaluate(call: Call) -> None:
         allow_leak=config.allow_leak,
     )
     write_reports([config.run], config.eval, seed=config.seed, overview_dir=call.run_dir)
+    release(config.run, config.checkpoint)
 
 
 def score_run(

@@ -22,6 +22,8 @@ VERBS = {
     "verify": "a run -> does it still give the numbers that it reports",
     "report": "predictions -> metrics.json, report.html, report.md",
     "ensemble": "predictions of several runs -> one run that combines them",
+    "predict": "videos, images, frames -> a verdict on each, with its evidence",
+    "models": "models that lie here -> what their cards say",
 }
 
 

@@ -173,8 +173,13 @@ def fail(error: UnmaskError) -> NoReturn:
     """Print an error's message and exit with code 2; with its traceback if HYDRA_FULL_ERROR=1."""
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
-    _errors.print(f"unmask: {error}", style="red", markup=False, soft_wrap=True)
+    print_error(str(error))
     raise SystemExit(EXIT_BAD_INPUT)
+
+
+def print_error(sentence: str) -> None:
+    """Print a sentence to the error stream."""
+    _errors.print(f"unmask: {sentence}", style="red", markup=False, soft_wrap=True)
 
 
 def _call(verb: str, config: DictConfig) -> Call:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from unmask.cli.run import console
 from unmask.config.schema import TrainConfig
 from unmask.config.validate import typed
+from unmask.pipelines.cards import release
 from unmask.pipelines.report import report_runs
 from unmask.pipelines.sweeps import JobRecord, find_report, report_key, save_sweep
 
@@ -42,6 +43,8 @@ def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
     report = find_report(config.paths.outputs_dir, key)
     if report is None:
         report = report_runs(tested, out_dir=sweep_dir, **protocol).html
+        for run in tested:
+            release(run)
     save_sweep(sweep_dir, records, key=key, report=report)
     console.print(f"Report: {report}", soft_wrap=True)
 

@@ -23,6 +23,7 @@ from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.detector import Detector
 from unmask.models.tall import AnyDetector, check_clip_length
+from unmask.pipelines.cards import release
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.features import cached_features, require_fixed_features
 from unmask.pipelines.reuse import save_identity
@@ -53,6 +54,7 @@ def _train(call: Call) -> JobResult:
         if config.test and not call.in_sweep:  # a sweep reports once, on all of its runs
             folder, seed = result.run_dir, config.seed
             write_reports([folder], config.eval, seed=seed, overview_dir=call.run_dir)
+            console.print(f"Model: {release(folder)}", highlight=False, soft_wrap=True)
         tracking.log_results(call.run_dir)
     finally:
         tracking.close()

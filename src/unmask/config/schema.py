@@ -120,6 +120,8 @@ class PathsConfig(_Section):
 
     data_dir: Path
     outputs_dir: Path
+    # With a default, so that configurations of earlier runs can still be read.
+    models_dir: Path = Path("models")
 
 
 class IndexConfig(_Section):
@@ -232,6 +234,28 @@ class EnsembleConfig(_Section):
     paths: PathsConfig
 
 
+class PredictConfig(_Section):
+    """`unmask predict`."""
+
+    checkpoint: str | list[str] | None
+    voting: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
+    sampling: Literal["trained", "uniform", "first", "rate"]
+    num_frames: PositiveInt | None
+    frames_per_second: PositiveFloat
+    min_face_prob: Annotated[float, Field(ge=0, le=1)] | None
+    device: str
+    html: bool
+    heat_maps: bool
+    out: Path
+    paths: PathsConfig
+
+
+class ModelsConfig(_Section):
+    """`unmask models`."""
+
+    paths: PathsConfig
+
+
 VERBS: dict[str, type[_Section]] = {
     "index": IndexConfig,
     "prepare": PrepareVerbConfig,
@@ -242,4 +266,6 @@ VERBS: dict[str, type[_Section]] = {
     "verify": VerifyConfig,
     "report": ReportConfig,
     "ensemble": EnsembleConfig,
+    "predict": PredictConfig,
+    "models": ModelsConfig,
 }

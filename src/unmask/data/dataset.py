@@ -247,11 +247,31 @@ def read_crop(path: Path, image_size: int) -> npt.NDArray[np.uint8]:
             f"The crop {path} {state}. Delete the store that holds it and run `unmask prepare` "
             "again."
         )
+    return _at_size(np.asarray(image, dtype=np.uint8), image_size)
+
+
+def decode_crop(content: bytes, image_size: int) -> npt.NDArray[np.uint8]:
+    """Decode a face crop that never was a file, as :func:`read_crop` reads one.
+
+    Args:
+        content: JPEG or PNG.
+        image_size: Side of the result in pixels.
+
+    Returns:
+        RGB, ``(image_size, image_size, 3)``, uint8.
+    """
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert image is not None
+    return _at_size(np.asarray(image, dtype=np.uint8), image_size)
+
+
+def _at_size(image: npt.NDArray[np.uint8], image_size: int) -> npt.NDArray[np.uint8]:
     if image.shape[:2] != (image_size, image_size):
         is_smaller = image_size < image.shape[0]
         interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_CUBIC
-        image = cv2.resize(image, (image_size, image_size), interpolation=interpolation)
-    return np.asarray(image, dtype=np.uint8)
+        resized = cv2.resize(image, (image_size, image_size), interpolation=interpolation)
+        return np.asarray(resized, dtype=np.uint8)
+    return image
 
 
 def _table_of_clips(store: FaceStore, split: str, layout: ClipLayout) -> pd.DataFrame:

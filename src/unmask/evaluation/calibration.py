@@ -5,7 +5,7 @@ the video scores of the source's validation split alone and applied to video sco
 Positive is always fake.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Protocol, get_args
 
@@ -193,6 +193,31 @@ def fit_calibration(
             f"There are no videos of {'+'.join(datasets)}, split {split!r}, to calibrate on."
         )
     return _FITS[method](part["label"].to_numpy(np.int64), part["score"].to_numpy(np.float64))
+
+
+def calibration_of(settings: Mapping[str, Any]) -> Calibration:
+    """Build a map from what its ``settings()`` returned.
+
+    Raises:
+        ValueError: If it names no method.
+
+    Example:
+        >>> calibration_of(Temperature(2.0).settings())
+        Temperature(temperature=2.0)
+    """
+    values = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in settings.items()
+        if name != "method"
+    }
+    kinds: dict[str, Callable[..., Calibration]] = {
+        "temperature": Temperature,
+        "platt": Platt,
+        "isotonic": Isotonic,
+    }
+    if settings.get("method") not in kinds:
+        raise ValueError(f"method must be one of {tuple(kinds)}, got {settings.get('method')!r}.")
+    return kinds[settings["method"]](**values)
 
 
 def calibrated(videos: pd.DataFrame, calibration: Calibration) -> pd.DataFrame:

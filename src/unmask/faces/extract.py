@@ -17,6 +17,7 @@ from unmask.faces.verify import MTCNNVerifier
 from unmask.video.frames import FramesReader
 from unmask.video.reader import Frame, FrameReader, ImageReader, PyAVReader
 from unmask.video.sampling import SamplingPolicy, UniformSampling
+from unmask.video.timeline import Timeline
 
 # Part of what a store of crops is named by; raise it when a change to this package alters pixels.
 EXTRACTION_VERSION = 3
@@ -96,17 +97,12 @@ class FaceExtractor:
             VideoError: If the file cannot be read, or with the reason ``no_face`` or
                 ``no_verified_face`` if no face is found or none is found again in its crop.
         """
-        reader = self.reader_of(kind)
-        timeline = reader.timeline(path)
-        indices = self.sampling(timeline.pts, timeline.time_base)
-        frames = reader.read(path, timeline, indices)
-        num_pixels = max(timeline.width * timeline.height, 1)
-        at_once = max(min(PIXELS_AT_ONCE // num_pixels, FRAMES_AT_ONCE), 1)
+        timeline, indices = self.choose(path, kind)
         num_detected, crops = 0, []
-        while batch := list(islice(frames, at_once)):
-            detected = list(self._crops_of(batch))
-            num_detected += len(detected)
-            crops += self._verified(detected)
+        for frames in self.read(path, kind, timeline, indices):
+            faces = self.detector([frame.image for frame in frames])
+            num_detected += sum(map(len, faces))
+            crops += self.cut(frames, faces)
         if not crops:
             reason = "no_verified_face" if num_detected else "no_face"
             raise VideoError(
@@ -114,7 +110,51 @@ class FaceExtractor:
                 f"frame(s), {len(crops)} confirmed in the crop.",
                 reason=reason,
             )
-        return self._linked(crops)
+        return self.link(crops)
+
+    def choose(self, path: Path, kind: str) -> tuple[Timeline, list[int]]:
+        """Return when each frame of a file is shown and which of them to look at.
+
+        Raises:
+            ValueError: If ``kind`` is unknown.
+            VideoError: If the file cannot be read.
+        """
+        timeline = self.reader_of(kind).timeline(path)
+        return timeline, self.sampling(timeline.pts, timeline.time_base)
+
+    def read(
+        self, path: Path, kind: str, timeline: Timeline, indices: Sequence[int]
+    ) -> Iterator[list[Frame]]:
+        """Yield the frames at ``indices`` in order, as many at once as memory allows.
+
+        Args:
+            path: The file.
+            kind: What it is.
+            timeline: What :meth:`choose` returned for it.
+            indices: Likewise.
+
+        Raises:
+            VideoError: If a frame cannot be decoded.
+        """
+        frames = self.reader_of(kind).read(path, timeline, indices)
+        num_pixels = max(timeline.width * timeline.height, 1)
+        at_once = max(min(PIXELS_AT_ONCE // num_pixels, FRAMES_AT_ONCE), 1)
+        while batch := list(islice(frames, at_once)):
+            yield batch
+
+    def cut(
+        self, frames: Sequence[Frame], faces_of_frames: Sequence[Sequence[Face]]
+    ) -> list[FaceCrop]:
+        """Cut faces out of their frames and keep those that the verifier finds again.
+
+        Args:
+            frames: What :meth:`read` yielded.
+            faces_of_frames: What the detector found in each.
+
+        Returns:
+            The crops in the order of the frames, not linked: each is of track 0.
+        """
+        return self._verified(list(self._crops_of(frames, faces_of_frames)))
 
     def reader_of(self, kind: str) -> FrameReader:
         """Return what reads ``"video"``, ``"image"`` or ``"frames"``, a folder of images.
@@ -140,9 +180,10 @@ class FaceExtractor:
         (frame,) = reader.read(path, timeline, [indices[len(indices) // 2]])
         return frame.image
 
-    def _crops_of(self, frames: Sequence[Frame]) -> Iterator[FaceCrop]:
-        """Detect and cut; the track and the verifier's probability are filled in later."""
-        faces_of_frames = self.detector([frame.image for frame in frames])
+    def _crops_of(
+        self, frames: Sequence[Frame], faces_of_frames: Sequence[Sequence[Face]]
+    ) -> Iterator[FaceCrop]:
+        """Cut; the track and the verifier's probability are filled in later."""
         for frame, faces in zip(frames, faces_of_frames, strict=True):
             for face in faces:
                 image, square = self.cropper(frame.image, face)
@@ -160,7 +201,8 @@ class FaceExtractor:
             if prob >= self.verifier.min_prob
         ]
 
-    def _linked(self, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
+    def link(self, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
+        """Give the crops of all frames, in order of time, their tracks; drop those too many."""
         by_frame: dict[int, list[FaceCrop]] = {}
         for crop in crops:
             by_frame.setdefault(crop.frame_index, []).append(crop)

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,10 +13,12 @@ from unmask.core.errors import PredictionsError
 from unmask.evaluation.calibration import (
     TEMPERATURES,
     Calibration,
+    CalibrationMethod,
     Isotonic,
     Platt,
     Temperature,
     calibrated,
+    calibration_of,
     fit_calibration,
     reliability_curve,
 )
@@ -182,3 +186,18 @@ def test_the_reliability_curve_equals_scikit_learns(
 def test_no_bins_are_refused() -> None:
     with pytest.raises(ValueError, match="got 0"):
         reliability_curve(np.array([0, 1]), np.array([0.1, 0.9]), num_bins=0)
+
+
+@pytest.mark.parametrize("method", ["temperature", "platt", "isotonic"])
+def test_a_map_is_rebuilt_from_its_settings(method: CalibrationMethod) -> None:
+    videos = pd.DataFrame(
+        {"dataset": "d", "split": "val", "label": [0, 0, 1, 1], "score": [0.1, 0.4, 0.3, 0.9]}
+    )
+    fitted = fit_calibration(videos, method, datasets=["d"])
+    settings = json.loads(json.dumps(fitted.settings()))
+    assert calibration_of(settings) == fitted
+
+
+def test_settings_of_no_map_are_refused() -> None:
+    with pytest.raises(ValueError, match="'magic'"):
+        calibration_of({"method": "magic"})

@@ -1,0 +1,166 @@
+"""The evidence as a page that needs no other file."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from unmask.evaluation.report.wording import interval, number, percent
+from unmask.evaluation.verdicts import Verdict
+from unmask.pipelines.predict.evidence import Evidence, Picture, Track
+
+WORDS: Final[dict[Verdict, str]] = {
+    "real": "Real",
+    "fake": "Fake",
+    "uncertain": "Uncertain",
+    "no_face": "No face",
+}
+# Of the timeline, in units of its own.
+WIDTH: Final = 720
+HEIGHT: Final = 150
+LEFT: Final = 34
+PLOT: Final = 120
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The score of one person over the file, in the coordinates of a drawing.
+
+    Args:
+        track: Whose.
+        dots: What the models say of each frame alone: x, y and the text of its tip.
+        lines: What a model says of a clip: from x, to x, y and the text of its tip.
+        band: From y to y: where verdicts are uncertain.
+        ticks: x and text.
+    """
+
+    track: Track
+    dots: list[tuple[float, float, str]]
+    lines: list[tuple[float, float, float, str]]
+    band: tuple[float, float]
+    ticks: list[tuple[float, str]]
+
+
+def render_html(evidence: Evidence) -> str:
+    """Write the evidence as one HTML page."""
+    return _render("verdict.html.jinja", evidence)
+
+
+def render_fragment(evidence: Evidence) -> str:
+    """Write the evidence as a part of a page, for notebooks."""
+    return _render("fragment.html.jinja", evidence)
+
+
+def _render(template: str, evidence: Evidence) -> str:
+    templates = Environment(
+        loader=PackageLoader("unmask.pipelines.predict", "templates"),
+        autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {
+        "number": number,
+        "percent": percent,
+        "interval": interval,
+        "uri": picture_uri,
+        "mib": _mib,
+    }
+    return templates.get_template(template).render(
+        evidence=evidence,
+        word=WORDS[evidence.verdict],
+        words=WORDS,
+        timelines=timelines(evidence),
+        of_kind=lambda kind: [one for one in evidence.pictures if one.kind == kind],
+        width=WIDTH,
+        height=HEIGHT,
+        left=LEFT,
+        y_of=_y,
+    )
+
+
+def picture_uri(picture: Picture) -> str:
+    """Return a picture as a ``data:`` address."""
+    return f"data:{picture.mime};base64,{base64.b64encode(picture.content).decode()}"
+
+
+def timelines(evidence: Evidence) -> list[Timeline]:
+    """Lay out a timeline for each person; none for a file of one frame."""
+    if len(evidence.frames) < 2:
+        return []
+    times = [frame.seconds for frame in evidence.frames]
+    start, end = min(times), max(times)
+    unit = "frame" if evidence.input.kind in ("frames", "zip") else "s"
+    return [_timeline(track, evidence, start, end, unit) for track in evidence.tracks]
+
+
+def _timeline(track: Track, evidence: Evidence, start: float, end: float, unit: str) -> Timeline:
+    def x_of(seconds: float) -> float:
+        return round(LEFT + 6 + (WIDTH - LEFT - 16) * (seconds - start) / max(end - start, 1e-9), 1)
+
+    dots = [
+        (x_of(face.seconds), _y(face.score), f"{_time(face.seconds, unit)}: {face.score:.3f}")
+        for face in track.faces
+        if face.score is not None
+    ]
+    lines = []
+    for clip in track.clips:
+        # A clip of one frame is a short line, not an invisible one.
+        x1, x2 = x_of(clip.start_seconds), x_of(clip.end_seconds)
+        tip = (
+            f"{clip.model}, {_time(clip.start_seconds, unit)} to "
+            f"{_time(clip.end_seconds, unit)}: {clip.score:.3f}"
+        )
+        lines.append((x1 - 2, x2 + 2, _y(clip.score), tip))
+    values = [start + (end - start) * part / 4 for part in range(5)]
+    ticks = [(x_of(value), _time(value, unit)) for value in values]
+    return Timeline(track, dots, lines, (_y(evidence.band.upper), _y(evidence.band.lower)), ticks)
+
+
+def _y(score: float) -> float:
+    return round(8 + PLOT * (1.0 - score), 1)
+
+
+def _time(seconds: float, unit: str) -> str:
+    if unit == "frame":
+        return f"frame {seconds:.0f}"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _mib(num_bytes: int) -> str:
+    return f"{num_bytes / 2**20:.2f} MiB"
+
+
+def vote_table(evidence: Evidence) -> tuple[list[str], list[list[str]]]:
+    """Return the head and the rows of a table of people and votes, as text.
+
+    Args:
+        evidence: Of one file.
+    """
+    head = ["person", "verdict", "score", "probability", "frames"]
+    head += [model.name for model in evidence.models] if len(evidence.models) > 1 else []
+    rows = [_vote_row(track, evidence.models) for track in evidence.tracks]
+    return head, rows
+
+
+def _vote_row(track: Track, models: Sequence[Any]) -> list[str]:
+    votes = {vote.model: vote for vote in track.votes}
+    cells = [
+        str(track.track_id + 1),
+        track.verdict + ("" if track.decides else " (seen briefly)"),
+        number(track.score),
+        number(track.probability),
+        str(len({face.frame for face in track.faces})),
+    ]
+    if len(models) > 1:
+        cells += [
+            f"{votes[m.name].says} {number(votes[m.name].score)}" if m.name in votes else "no face"
+            for m in models
+        ]
+    return cells

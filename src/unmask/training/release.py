@@ -1,0 +1,136 @@
+"""What a checkpoint says of itself beside its weights: how its clips were cut, and its model card.
+
+``model.ckpt`` is what a run hands on: the weights that validation chose, without the state of the
+optimiser, with the card. Like every checkpoint it opens under ``weights_only=True``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from unmask.config.build import build, targets
+from unmask.core.errors import CheckpointError, ConfigError
+from unmask.core.files import atomic_path, sha256_of_file, sha256_of_json
+from unmask.data.dataset import ClipLayout
+from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
+from unmask.training.checkpoint import read_checkpoint
+
+MODEL_FILE: Final = "model.ckpt"
+CARD_FORMAT: Final = 1
+# All that a checkpoint, which may come from anybody, can have built for its crops and clips.
+_BUILDABLE: Final = frozenset(
+    f"unmask.{name}"
+    for name in (
+        "video.reader.PyAVReader", "video.reader.DecordReader",
+        "video.sampling.UniformSampling", "video.sampling.FirstSampling",
+        "video.sampling.RateSampling",
+        "faces.detect.MTCNNDetector", "faces.verify.MTCNNVerifier", "faces.track.IoUTracker",
+        "faces.crop.SquareCropper", "faces.align.AlignedCropper",
+        "data.dataset.ClipLayout", "data.caps.AllFaces", "data.caps.FaceCap",
+        "data.caps.FirstFramesCap", "data.caps.MeanFramesCap",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class ClipRecipe:
+    """How the clips that a network was trained on came from files.
+
+    Attributes:
+        extractor: Samples, reads, detects, verifies, links and cuts; every face track.
+        image_format: ``"jpeg"`` or ``"png"``: what crops pass through before a network sees them.
+        layout: How tracks are cut into clips.
+        crops: The plain values behind extractor and format.
+        clips: The plain values behind the layout.
+    """
+
+    extractor: FaceExtractor
+    image_format: str
+    layout: ClipLayout
+    crops: dict[str, Any]
+    clips: dict[str, Any]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this version of the program cuts the same pixels."""
+        return bool(self.crops.get("version") == EXTRACTION_VERSION)
+
+
+def clip_recipe(checkpoint: dict[str, Any], path: Path) -> ClipRecipe:
+    """Rebuild how a checkpoint's clips were cut.
+
+    Args:
+        checkpoint: What :func:`~unmask.training.checkpoint.read_checkpoint` returned.
+        path: Where it lies, for messages.
+
+    Raises:
+        CheckpointError: If it does not say, as checkpoints of early versions, or names anything
+            but the parts that prepare crops.
+    """
+    recipe = checkpoint["unmask"].get("recipe") or {}
+    crops, clips = recipe.get("crops"), recipe.get("clips")
+    if not isinstance(crops, dict) or not isinstance(clips, dict):
+        raise CheckpointError(
+            f"{path} does not say how its face crops and clips were cut, so a file cannot be cut "
+            "alike; train the model again with this version."
+        )
+    foreign = [name for name in targets([crops, clips]) if name not in _BUILDABLE]
+    if foreign:
+        raise CheckpointError(f"{path} names '{foreign[0]}' to cut crops with; it was not run.")
+    parts = ("reader", "sampling", "detector", "verifier", "tracker", "cropper")
+    try:
+        extractor = FaceExtractor(**{part: build(crops[part]) for part in parts})
+        layout: ClipLayout = build(clips)
+    except (ConfigError, KeyError) as error:
+        raise CheckpointError(f"The crops that {path} names cannot be cut: {error}.") from error
+    return ClipRecipe(extractor, str(crops.get("image_format", "jpeg")), layout, crops, clips)
+
+
+def card_of(checkpoint: dict[str, Any], path: Path) -> dict[str, Any] | None:
+    """Return a checkpoint's model card, or that of the released model made from it.
+
+    Args:
+        checkpoint: What :func:`~unmask.training.checkpoint.read_checkpoint` returned.
+        path: Where it lies; a run's own ``best.ckpt`` finds the card in the run's folder.
+
+    Returns:
+        The card, or None where there is none yet.
+    """
+    card = checkpoint["unmask"].get("card")
+    if isinstance(card, dict):
+        return card if card.get("format") == CARD_FORMAT else None
+    released = path.resolve().parent.parent / MODEL_FILE
+    if released == path.resolve() or not released.is_file():
+        return None
+    other = read_checkpoint(released)["unmask"].get("card")
+    if not isinstance(other, dict) or other.get("format") != CARD_FORMAT:
+        return None
+    return other if other.get("checkpoint_sha256") == sha256_of_file(path) else None
+
+
+def card_hash(card: dict[str, Any]) -> str:
+    """Return the SHA-256 of a card's content."""
+    return sha256_of_json(card)
+
+
+def write_release(source: Path, target: Path, card: dict[str, Any]) -> None:
+    """Write the weights of a checkpoint with its card, whole or not at all.
+
+    Args:
+        source: A run's checkpoint; it stays as it is.
+        target: Usually ``model.ckpt`` in the run's folder.
+        card: Plain values.
+
+    Raises:
+        CheckpointError: If ``source`` cannot be read.
+    """
+    checkpoint = read_checkpoint(source)
+    content = {
+        "unmask": {**checkpoint["unmask"], "card": card},
+        "state_dict": checkpoint["state_dict"],
+        "epoch": checkpoint.get("epoch"),
+    }
+    with atomic_path(target) as temporary:
+        torch.save(content, temporary)
