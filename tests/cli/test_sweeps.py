@@ -1,11 +1,13 @@
 """Many trainings in one call: failed jobs, launchers, searches, and what is not trained again."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from unmask.cli import train as train_module
 from unmask.cli.main import main
@@ -90,6 +92,26 @@ def test_a_job_with_an_unexpected_error_is_reported_and_the_others_go_on(
     assert "RuntimeError: no memory left" in words_said(capsys)
     [log] = folder.glob("0_*/run.log")
     assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize("signal", ["SIGTERM", "SIGINT"])
+def test_who_ends_a_sweep_ends_all_of_it(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], signal: str
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> Any:
+        if signal == "SIGTERM":
+            raise SIGTERMException
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            sys.exit(1)  # as Lightning does
+
+    monkeypatch.setattr(train_module, "fit", interrupted)
+    folder = sweep("seed=1,2", code=1)
+    assert outcomes_of(folder) == ["unfinished"]
+    said = capsys.readouterr()
+    assert "It did not finish" in " ".join(said.out.split())
+    assert "was cut short" in " ".join(said.err.split())
 
 
 def test_a_sweep_of_which_all_is_bad_input_exits_with_2(sweep: Sweep, tmp_path: Path) -> None:

@@ -82,6 +82,8 @@ def run_recorded(job: Callable[[], JobResult | None]) -> float | None:
         logger.exception("Job %d failed.", number)
         return None
     except SystemExit as stop:
+        if _is_interruption(stop):
+            raise
         record("error", f"It stopped with exit code {stop.code}.")
         return None
     if result is None:
@@ -90,3 +92,8 @@ def run_recorded(job: Callable[[], JobResult | None]) -> float | None:
     value = finite(result.value)
     record("done", result.says, value=value, run_dir=str(result.run_dir))
     return value
+
+
+def _is_interruption(stop: SystemExit) -> bool:
+    """Whether somebody ended the process: Lightning turns Ctrl-C and SIGTERM into an exit."""
+    return type(stop) is not SystemExit or isinstance(stop.__context__, KeyboardInterrupt)

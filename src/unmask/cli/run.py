@@ -149,7 +149,7 @@ def _end_sweep(folder: Path, *, stopped: bool, after_sweep: AfterSweep | None) -
 
     Args:
         folder: The sweep's.
-        stopped: Hydra, a launcher or a sweeper gave up, and has said why.
+        stopped: It was interrupted, or Hydra, a launcher or a sweeper gave up and has said why.
         after_sweep: See :func:`run_verb`.
     """
     try:
@@ -158,7 +158,7 @@ def _end_sweep(folder: Path, *, stopped: bool, after_sweep: AfterSweep | None) -
             raise SystemExit(EXIT_BAD_INPUT if stopped else 0)
         console.print(jobs_table(records))
         console.print(verdict(records), highlight=False, soft_wrap=True)
-        if after_sweep is not None:
+        if after_sweep is not None and not stopped:
             after_sweep(folder, records)
     except UnmaskError as error:
         fail(error)
