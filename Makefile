@@ -34,7 +34,7 @@ test: $(INSTALLED)  ## Run the tests that take seconds
 
 .PHONY: test-slow
 test-slow: $(INSTALLED)  ## Run the tests that take minutes
-	$(BIN)/pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow --numprocesses auto --dist loadfile
 
 .PHONY: check
 check: $(INSTALLED)  ## Format, lint, types, layers
