@@ -1,0 +1,174 @@
+"""What happens when somebody presses a button: uploads in, sentences and evidence out."""
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unmask.app.cases import Case, Cases
+from unmask.app.inputs import pick_input
+from unmask.app.judge import Judge, Question
+from unmask.core.errors import ConfigError, DataError, UnmaskError, VideoError
+from unmask.pipelines.predict import CancelledError, Evidence
+from unmask.pipelines.predict.watch import OnStage
+
+_log = logging.getLogger(__name__)
+# Their sentences name files by what they were called where they came from, and models by names.
+_SAFE = (VideoError, ConfigError, CancelledError, DataError)
+_UNEXPECTED = "Something went wrong on the server, which its log describes; there is no verdict."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What comes of a question.
+
+    Args:
+        sentence: About the inputs, or why there is no verdict.
+        case: Names the case; None without a verdict.
+        evidence: None without a verdict.
+    """
+
+    sentence: str
+    case: str | None
+    evidence: Evidence | None
+
+
+class Desk:
+    """Takes uploads, asks the models, keeps and ends cases, stops where asked.
+
+    Args:
+        judge: Answers.
+        cases: Keeps.
+        examples: Name -> film.
+        uploads_dir: Every upload lies in a folder of its own in here.
+    """
+
+    def __init__(
+        self, judge: Judge, cases: Cases, examples: Mapping[str, Path], *, uploads_dir: Path
+    ) -> None:
+        self.judge, self.cases, self.examples = judge, cases, dict(examples)
+        self._uploads_dir = uploads_dir
+        self._stops: dict[str, threading.Event] = {}
+
+    def ask(
+        self,
+        uploads: tuple[str | None, str | None, str | None],
+        question: Callable[[], Question],
+        *,
+        session: str,
+        previous: str | None = None,
+        example: str | None = None,
+        on_stage: OnStage | None = None,
+    ) -> Answer:
+        """Judge an upload, an example, or the previous case again.
+
+        Args:
+            uploads: Zip of a folder, image and video, as Gradio received them.
+            question: Makes the question; what it raises becomes the answer.
+            session: Whose.
+            previous: Their open case.
+            example: Name of an example to judge in the place of uploads.
+            on_stage: Told of progress.
+        """
+        stop = self._stops[session] = threading.Event()
+        case: Case | None = None
+        try:
+            asked = question()
+            case, sentence = self._case(uploads, previous, example)
+            evidence = self.judge.ask(case.file, asked, on_stage=on_stage, should_stop=stop.is_set)
+            self.cases.answer(case.key, evidence)
+        except _SAFE as error:
+            return self._without(case, str(error))
+        except UnmaskError:
+            _log.exception("A model cannot be used.")
+            return self._without(case, "A model that was chosen cannot be used; the log says why.")
+        except Exception:  # noqa: BLE001 - the border of the server
+            _log.exception("A case failed.")
+            return self._without(case, _UNEXPECTED)
+        else:
+            return Answer(sentence, case.key, evidence)
+        finally:
+            self._stops.pop(session, None)
+            for upload in uploads:
+                self._remove(upload)
+
+    def stop(self, session: str) -> None:
+        """Ask a session's running question to stop."""
+        event = self._stops.get(session)
+        if event is not None:
+            event.set()
+
+    def flag(self, case: str | None, note: str) -> str:
+        """Keep a case and say so."""
+        try:
+            key = self.cases.flag(case, note)
+        except DataError as error:
+            return str(error)
+        except OSError:
+            _log.exception("A flagged case cannot be kept.")
+            return "The case could not be kept, which the server's log describes."
+        return f"Kept on the server as case {key}: the upload, its evidence, its page, your note."
+
+    def _case(
+        self,
+        uploads: tuple[str | None, str | None, str | None],
+        previous: str | None,
+        example: str | None,
+    ) -> tuple[Case, str]:
+        if example is not None:
+            self.cases.close(previous)
+            file = self.examples[example]
+            return self.cases.open(file, copy=True), f"{example}, of a person who does not exist."
+        known = self.cases.get(previous)
+        if known is not None and not any(uploads):
+            return known, f"{known.file.name} is judged again."
+        file, sentence = pick_input(*uploads)
+        self.cases.close(previous)
+        if not self._is_upload(file):
+            raise VideoError(
+                f"The upload {file.name} is no longer here; upload it again.", reason="missing"
+            )
+        return self.cases.open(file), sentence
+
+    def _without(self, case: Case | None, sentence: str) -> Answer:
+        if case is not None and case.evidence is None:
+            self.cases.close(case.key)
+            return Answer(sentence, None, None)
+        # What was judged before stays open.
+        return Answer(sentence, case.key if case else None, None)
+
+    def _is_upload(self, file: Path) -> bool:
+        return file.is_file() and file.parent.parent == self._uploads_dir
+
+    def _remove(self, upload: str | None) -> None:
+        """Remove what was uploaded, judged or not, with its folder."""
+        if upload is not None and Path(upload).parent.parent == self._uploads_dir:
+            shutil.rmtree(Path(upload).parent, ignore_errors=True)
+
+
+def settings_of(
+    models: Any,
+    voting: Any,
+    num_frames: Any,
+    min_face_prob: Any,
+    heat_maps: Any,  # noqa: ANN401
+) -> Question:
+    """Make a question of what a page or a client sends.
+
+    Raises:
+        ConfigError: If something is not what it should be.
+    """
+    try:
+        chosen = (models,) if isinstance(models, str) else tuple(str(name) for name in models or ())
+        return Question(
+            models=chosen,
+            voting=str(voting),
+            num_frames=int(num_frames or 0),
+            min_face_prob=float(min_face_prob),
+            heat_maps=bool(heat_maps),
+        )
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"A setting is no number: {error}.") from error
