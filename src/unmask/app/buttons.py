@@ -30,11 +30,11 @@ class Buttons:
         folder: str | None,
         image: str | None,
         video: str | None,
-        models: Any,  # noqa: ANN401 - whatever a client sends
-        voting: Any,  # noqa: ANN401
-        num_frames: Any,  # noqa: ANN401
-        min_face_prob: Any,  # noqa: ANN401
-        heat_maps: Any,  # noqa: ANN401
+        models: object,
+        voting: object,
+        num_frames: object,
+        min_face_prob: object,
+        heat_maps: object,
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
     ) -> list[Any]:
@@ -53,11 +53,11 @@ class Buttons:
 
         def ask(
             case: str | None,
-            models: Any,  # noqa: ANN401
-            voting: Any,  # noqa: ANN401
-            num_frames: Any,  # noqa: ANN401
-            min_face_prob: Any,  # noqa: ANN401
-            heat_maps: Any,  # noqa: ANN401
+            models: object,
+            voting: object,
+            num_frames: object,
+            min_face_prob: object,
+            heat_maps: object,
             request: gr.Request,
             progress: gr.Progress = _PROGRESS,
         ) -> list[Any]:
@@ -86,11 +86,11 @@ class Buttons:
         folder: str | None,
         image: str | None,
         video: str | None,
-        models: Any,  # noqa: ANN401
-        voting: Any,  # noqa: ANN401
-        num_frames: Any,  # noqa: ANN401
-        min_face_prob: Any,  # noqa: ANN401
-        heat_maps: Any,  # noqa: ANN401
+        models: object,
+        voting: object,
+        num_frames: object,
+        min_face_prob: object,
+        heat_maps: object,
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
     ) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
+from unmask.app.words import name_of
 from unmask.core.errors import ConfigError, did_you_mean
 from unmask.pipelines.predict import Evidence, InputLimits, Predictor, Rule
 from unmask.pipelines.predict.pictures import Explainer
 from unmask.pipelines.predict.watch import OnStage, ShouldStop
 from unmask.pipelines.zoo import LocalModel
-from unmask.app.words import name_of
 from unmask.video.sampling import UniformSampling
 
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)

@@ -26,8 +26,6 @@ STYLE: Final = """
 .cards td, .cards th { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; }
 """
 
-from gradio.events import Dependency
-
 class Upload(gr.File):
     """A file as it came: never opened here, never fetched from an address."""
 
@@ -44,7 +42,6 @@ class Upload(gr.File):
         return await super().async_move_resource_to_block_cache(url_or_file_path)
     from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
-
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
@@ -59,7 +56,6 @@ class VerdictLabel(gr.Label):
         return LabelData(**value) if value else {}
     from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
-
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component

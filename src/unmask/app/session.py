@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from unmask.app.cases import Case, Cases
 from unmask.app.inputs import pick_input
@@ -150,25 +149,28 @@ class Desk:
 
 
 def settings_of(
-    models: Any,
-    voting: Any,
-    num_frames: Any,
-    min_face_prob: Any,
-    heat_maps: Any,  # noqa: ANN401
+    models: object, voting: object, num_frames: object, min_face_prob: object, heat_maps: object
 ) -> Question:
     """Make a question of what a page or a client sends.
 
     Raises:
         ConfigError: If something is not what it should be.
     """
+    chosen = models if isinstance(models, list | tuple) else [models] if models else []
     try:
-        chosen = (models,) if isinstance(models, str) else tuple(str(name) for name in models or ())
-        return Question(
-            models=chosen,
-            voting=str(voting),
-            num_frames=int(num_frames or 0),
-            min_face_prob=float(min_face_prob),
-            heat_maps=bool(heat_maps),
-        )
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"A setting is no number: {error}.") from error
+        count, least = float(str(num_frames or 0)), float(str(min_face_prob))
+        whole = int(count)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(
+            "The number of frames and the least probability of a face must be numbers, got "
+            f"{str(num_frames)[:40]!r} and {str(min_face_prob)[:40]!r}."
+        ) from error
+    if whole != count:
+        raise ConfigError(f"The number of frames must be whole, got {count:g}.")
+    return Question(
+        models=tuple(map(str, chosen)),
+        voting=str(voting)[:40],
+        num_frames=whole,
+        min_face_prob=least,
+        heat_maps=bool(heat_maps),
+    )
