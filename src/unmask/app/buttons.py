@@ -73,9 +73,17 @@ class Buttons:
 
         return ask
 
+    def arrive(self, request: gr.Request) -> None:
+        """Note the question before it waits for its turn."""
+        self._desk.arrive(_session(request))
+
     def stop(self, request: gr.Request) -> None:
-        """Stop this session's running question."""
+        """Stop this session's question."""
         self._desk.stop(_session(request))
+
+    def leave(self, request: gr.Request) -> None:
+        """Remove what a closed page has left."""
+        self._desk.leave(_session(request))
 
     def flag(self, case: str | None, note: str) -> str:
         """Keep the case that is shown."""
@@ -94,7 +102,7 @@ class Buttons:
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
     ) -> dict[str, Any]:
-        """Judge a file: `case`, `note`, and `evidence` as in evidence.json; an error is a sentence."""
+        """Judge a file: its `case`, a `note` on the inputs, and the `evidence` of evidence.json."""
         answer = self._desk.ask(
             (folder, image, video),
             lambda: settings_of(models, voting, num_frames, min_face_prob, heat_maps),
@@ -115,23 +123,24 @@ class Buttons:
 
 
 def filled(answer: Answer) -> list[Any]:
-    """Return the values of: sentence, label, details, download, evidence, flag box, flag's answer,
-    case and the three uploads, which are spent.
-    """  # fmt: skip
+    """Return what an answer puts on the page, in the order of the page's outputs.
+
+    These are: sentence, box, label, details, download, what flagging said, evidence, case, and the
+    three uploads, which are spent.
+    """
     evidence = answer.evidence
     spent = [None, None, None]
     if evidence is None:
         problem = sentence_html(answer.sentence, is_problem=True)
-        hidden = [gr.update(visible=False)] * 5
-        return [problem, *hidden, "", answer.case, *spent]
+        return [problem, gr.update(visible=False), None, "", "", "", "", answer.case, *spent]
     return [
         sentence_html(answer.sentence),
-        gr.update(value=label_of(evidence), visible=True),
-        gr.update(value=details_html(evidence), visible=bool(evidence.tracks)),
-        gr.update(value=download_html(evidence, str(answer.case)), visible=True),
-        gr.update(value=render_fragment(evidence), visible=True),
         gr.update(visible=True),
+        label_of(evidence),
+        details_html(evidence),
+        download_html(evidence, str(answer.case)),
         "",
+        render_fragment(evidence),
         answer.case,
         *spent,
     ]

@@ -142,6 +142,7 @@ class Cases:
         write_text(folder / "verdict.html", render_html(case.evidence))
         # Under a name of ours, so that nothing in the folder is called as a stranger wished.
         shutil.copyfile(case.file, folder / "upload.bin")
-        facts = {"note": note[:MAX_NOTE], "name": case.file.name, "time": time.strftime("%FT%TZ", time.gmtime())}  # fmt: skip
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        facts = {"note": note[:MAX_NOTE], "name": case.file.name, "time": now}
         write_json(folder / "flag.json", facts)
         return case.key

@@ -24,8 +24,8 @@ MAX_JSON_BYTES: Final = 2**18
 # Of the multipart wrapping around a file.
 MAX_WRAPPING_BYTES: Final = 2**16
 UPLOAD: Final = "/gradio_api/upload"
-# What the page and the client libraries need; others fetch addresses of a stranger's choosing, write
-# files, or serve what Gradio offers to developers.
+# What the page and the client libraries need; others fetch addresses of a stranger's choosing,
+# write files, or serve what Gradio offers to developers.
 ROUTES: Final = re.compile(
     r"/(|config/?|assets/.*|static/.*|svelte/.*|favicon\.ico|manifest\.json|robots\.txt|theme\.css"
     r"|gradio_api/(upload|upload_progress|queue/(join|data)|call/.*|run/.*|info/?|openapi\.json"
@@ -135,6 +135,7 @@ class Gate:
             folder = self._folder / secrets.token_hex(16)
             folder.mkdir(mode=0o700)
             path.replace(folder / path.name)
+            path.parent.rmdir()
             renamed.append(str(folder / path.name))
         return json.dumps(renamed).encode()
 

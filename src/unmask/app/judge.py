@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, get_args
+from typing import Final, cast, get_args
 
 from unmask.app.words import name_of
 from unmask.core.errors import ConfigError, did_you_mean
@@ -113,7 +113,7 @@ class Judge:
             if key not in self._open:
                 self._open[key] = Predictor(
                     [self.models[name].path for name in question.models],
-                    voting=question.voting,  # type: ignore[arg-type] - checked by Question
+                    voting=cast("Rule", question.voting),  # checked by Question
                     sampling=UniformSampling(question.num_frames) if question.num_frames else None,
                     device=self._device,
                     limits=self._limits,

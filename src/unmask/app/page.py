@@ -25,32 +25,10 @@ STYLE: Final = """
 .cards table { border-collapse: collapse; }
 .cards td, .cards th { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top; }
 """
-
-
-class Upload(gr.File):
-    """A file as it came: never opened here, never fetched from an address."""
-
-    is_template = True
-
-    def preprocess(self, payload: Any) -> str | None:  # noqa: ANN401 - as Gradio's
-        """Return the path of the upload."""
-        return None if payload is None else str(payload.path)
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path: Any) -> Any:  # noqa: ANN401
-        """Refuse addresses, which Gradio would fetch."""
-        if "://" in str(url_or_file_path):
-            raise gr.Error("Upload the file itself; addresses are not fetched.")
-        return await super().async_move_resource_to_block_cache(url_or_file_path)
-
-
-class VerdictLabel(gr.Label):
-    """A label whose title is the verdict, which may be neither of the two classes."""
-
-    is_template = True
-
-    def postprocess(self, value: dict[str, Any] | None) -> LabelData | dict[str, Any]:
-        """Pass on what :func:`unmask.app.words.label_of` says."""
-        return LabelData(**value) if value else {}
+# One at a time, on the page and by programs: they share the processor and its memory.
+_ONE_BY_ONE: Final[dict[str, Any]] = {"concurrency_id": "verdict", "concurrency_limit": 1}
+_JUDGING: Final[dict[str, Any]] = {**_ONE_BY_ONE, "api_visibility": "private"}
+_AT_ONCE: Final[dict[str, Any]] = {"queue": False, "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +53,7 @@ def make_page(desk: Desk, *, defaults: Question, limits_text: str) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, 600)) as page:
         gr.Markdown(f"# {TITLE}")
         gr.HTML(warning_html(models))
-        case = gr.State(None, delete_callback=desk.cases.close)
+        case = gr.State(None)
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 uploads = _uploads(limits_text)
@@ -86,22 +64,22 @@ def make_page(desk: Desk, *, defaults: Question, limits_text: str) -> gr.Blocks:
                 examples = _example_buttons(desk)
             with gr.Column(scale=3, min_width=300):
                 shown = _answer_parts()
+        evidence = gr.HTML(elem_id="evidence")
         with gr.Accordion("The models and their cards", open=False, elem_id="cards"):
             gr.HTML(cards_html(models), elem_classes="cards")
-        outputs = [*shown.filled, case, *uploads]
-        go.click(buttons.ask, [case, *uploads, *settings], outputs, **_judging())
+        outputs = [*shown.filled, evidence, case, *uploads]
+        arrived = go.click(buttons.arrive, None, None, **_AT_ONCE)
+        arrived.then(buttons.ask, [case, *uploads, *settings], outputs, **_JUDGING)
         for name, button in examples.items():
-            button.click(buttons.ask_example(name), [case, *settings], outputs, **_judging())
-        cancel.click(buttons.stop, None, None, queue=False, api_visibility="private")
+            arrived = button.click(buttons.arrive, None, None, **_AT_ONCE)
+            arrived.then(buttons.ask_example(name), [case, *settings], outputs, **_JUDGING)
+        cancel.click(buttons.stop, None, None, **_AT_ONCE)
+        page.unload(buttons.leave)  # closed, or reloaded
         inputs = [case, shown.reason]
         shown.flag.click(buttons.flag, inputs, shown.flagged, api_visibility="private")
         _add_api(buttons, [*uploads, *settings])
+    assert isinstance(page, gr.Blocks)
     return page
-
-
-def _judging() -> dict[str, Any]:
-    """One at a time, on the page and by programs: they share the processor and its memory."""
-    return {"concurrency_id": "verdict", "concurrency_limit": 1, "api_visibility": "private"}
 
 
 def _uploads(limits_text: str) -> list[Component]:
@@ -111,12 +89,37 @@ def _uploads(limits_text: str) -> list[Component]:
     )
     with gr.Tabs():
         with gr.Tab("Video"):
-            video = Upload(label="Video", height=120, elem_id="video")
+            video = _upload("Video", "video")
         with gr.Tab("Folder of frames (zip)"):
-            folder = Upload(label="Zip of a folder of frames", height=120, elem_id="folder")
+            folder = _upload("Zip of a folder of frames", "folder")
         with gr.Tab("Image"):
-            image = Upload(label="Image", height=120, elem_id="image")
+            image = _upload("Image", "image")
     return [folder, image, video]
+
+
+def _upload(name: str, elem_id: str) -> gr.File:
+    """Make a component for a file as it came: never opened here, never fetched from an address."""
+    upload = gr.File(label=name, height=120, elem_id=elem_id)
+    move = upload.async_move_resource_to_block_cache
+
+    async def refuse_addresses(path: Any) -> str | None:  # noqa: ANN401 - as Gradio's
+        if "://" in str(path):
+            raise gr.Error("Upload the file itself; addresses are not fetched.")
+        return await move(path)
+
+    # No subclass, because Gradio writes a stub file beside a module that holds one.
+    vars(upload).update(
+        preprocess=lambda payload: None if payload is None else payload.path,
+        async_move_resource_to_block_cache=refuse_addresses,
+    )
+    return upload
+
+
+def _label() -> gr.Label:
+    """Make a label whose title is the verdict, which may be neither of the two classes."""
+    label = gr.Label(label="Verdict", elem_id="label")
+    vars(label).update(postprocess=lambda value: LabelData(**value) if value else {})
+    return label
 
 
 def _settings(desk: Desk, defaults: Question) -> list[Component]:
@@ -151,10 +154,10 @@ def _example_buttons(desk: Desk) -> dict[str, gr.Button]:
 
 def _answer_parts() -> _Shown:
     sentence = gr.HTML(elem_id="sentence")
-    label = VerdictLabel(label="Verdict", elem_id="label", visible=False)
-    details = gr.HTML(label="Details", show_label=True, elem_id="details", visible=False)
-    download = gr.HTML(elem_id="download", visible=False)
-    with gr.Column(visible=False, elem_id="flagging") as box:
+    with gr.Column(visible=False, elem_id="answer") as box:
+        label = _label()
+        details = gr.HTML(elem_id="details")
+        download = gr.HTML(elem_id="download")
         reason = gr.Textbox(
             label="Is it wrong, or worth a second look? Say why, and flag it",
             info="Flagging keeps the upload, its evidence and your words on the server.",
@@ -162,19 +165,14 @@ def _answer_parts() -> _Shown:
         )  # fmt: skip
         flag = gr.Button("Flag", size="sm", elem_id="flag")
         flagged = gr.HTML(elem_id="flagged")
-    evidence = gr.HTML(elem_id="evidence", visible=False)
-    filled = [sentence, label, details, download, evidence, box, flagged]
-    return _Shown(filled, flagged, reason, flag)
+    return _Shown([sentence, box, label, details, download, flagged], flagged, reason, flag)
 
 
 def _add_api(buttons: Buttons, inputs: list[Component]) -> None:
     """Add what programs call; docs/app.md describes it."""
     verdict, keep = gr.Button(visible=False), gr.Button(visible=False)
     content = gr.JSON(visible=False, label="answer")
-    verdict.click(
-        buttons.verdict, inputs, content,
-        api_name="verdict", concurrency_id="verdict", concurrency_limit=1,
-    )  # fmt: skip
+    verdict.click(buttons.verdict, inputs, content, api_name="verdict", **_ONE_BY_ONE)
     case, note = gr.Textbox(visible=False, label="case"), gr.Textbox(visible=False, label="note")
     said = gr.Textbox(visible=False, label="sentence")
     keep.click(buttons.keep, [case, note], said, api_name="flag")

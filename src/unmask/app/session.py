@@ -51,6 +51,7 @@ class Desk:
         self.judge, self.cases, self.examples = judge, cases, dict(examples)
         self._uploads_dir = uploads_dir
         self._stops: dict[str, threading.Event] = {}
+        self._case_of: dict[str, str] = {}
 
     def ask(
         self,
@@ -72,13 +73,14 @@ class Desk:
             example: Name of an example to judge in the place of uploads.
             on_stage: Told of progress.
         """
-        stop = self._stops[session] = threading.Event()
+        stop = self._stops.setdefault(session, threading.Event())
         case: Case | None = None
         try:
             asked = question()
             case, sentence = self._case(uploads, previous, example)
             evidence = self.judge.ask(case.file, asked, on_stage=on_stage, should_stop=stop.is_set)
             self.cases.answer(case.key, evidence)
+            self._case_of[session] = case.key
         except _SAFE as error:
             return self._without(case, str(error))
         except UnmaskError:
@@ -94,11 +96,20 @@ class Desk:
             for upload in uploads:
                 self._remove(upload)
 
+    def arrive(self, session: str) -> None:
+        """Note a question that is about to wait, so that it can be stopped before its turn."""
+        self._stops[session] = threading.Event()
+
     def stop(self, session: str) -> None:
-        """Ask a session's running question to stop."""
+        """Ask a session's waiting or running question to stop."""
         event = self._stops.get(session)
         if event is not None:
             event.set()
+
+    def leave(self, session: str) -> None:
+        """End all that a session has begun: its page was closed."""
+        self.stop(session)
+        self.cases.close(self._case_of.pop(session, None))
 
     def flag(self, case: str | None, note: str) -> str:
         """Keep a case and say so."""

@@ -1,5 +1,6 @@
 """`unmask app`: the page that gives verdicts in a browser."""
 
+import logging
 import threading
 from importlib.util import find_spec
 
@@ -28,6 +29,7 @@ def _app(call: Call) -> None:
     from unmask.app.words import name_of
 
     config: AppConfig = call.config
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
     models = _models(config)
     serving = Serving(
         host=config.host,
