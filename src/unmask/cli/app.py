@@ -1,6 +1,7 @@
 """`unmask app`: the page that gives verdicts in a browser."""
 
 import logging
+import signal
 import threading
 from importlib.util import find_spec
 
@@ -57,10 +58,13 @@ def _app(call: Call) -> None:
 
 
 def _wait() -> None:
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        console.print("Stopped.")
+    """Wait for somebody who stops the server; a service manager does so with SIGTERM."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.wait(1):
+        pass
+    console.print("Stopped.")
 
 
 def _models(config: AppConfig) -> list[LocalModel]:
