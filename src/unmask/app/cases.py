@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -112,8 +113,9 @@ class Cases:
             self.close(key)
         oldest = time.time() - self._keep_seconds
         for place in self._uploads.iterdir():
-            if place.lstat().st_mtime < oldest:
-                shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # somebody asked about it just now
+                if place.lstat().st_mtime < oldest:
+                    shutil.rmtree(place) if place.is_dir() else place.unlink()
 
     def flag(self, key: str | None, note: str) -> str:
         """Keep a case for good: the upload, its evidence, its page and a note.

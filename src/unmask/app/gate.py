@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,8 +85,7 @@ class Gate:
         if claimed is not None and claimed > limit:
             await _refuse(send, 413, f"The file has more than {_mib(self._max_bytes)}.")
             return
-        waiting = sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
-        if waiting + (claimed or 0) > self._max_waiting_bytes:
+        if _num_bytes(self._folder) + (claimed or 0) > self._max_waiting_bytes:
             await _refuse(send, 503, "Too many uploads wait to be judged; try again later.")
             return
         num_bytes = 0
@@ -183,6 +183,14 @@ def _content_length(scope: Scope) -> int | None:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return None
+
+
+def _num_bytes(folder: Path) -> int:
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # judged just now
+            total += file.lstat().st_size
+    return total
 
 
 def _mib(num_bytes: int) -> str:

@@ -82,13 +82,15 @@ class Desk:
             self.cases.answer(case.key, evidence)
             self._case_of[session] = case.key
         except _SAFE as error:
-            return self._without(case, str(error))
+            return self._without(case, previous, str(error))
         except UnmaskError:
             _log.exception("A model cannot be used.")
-            return self._without(case, "A model that was chosen cannot be used; the log says why.")
+            return self._without(
+                case, previous, "A model that was chosen cannot be used; the log says why."
+            )
         except Exception:  # noqa: BLE001 - the border of the server
             _log.exception("A case failed.")
-            return self._without(case, _UNEXPECTED)
+            return self._without(case, previous, _UNEXPECTED)
         else:
             return Answer(sentence, case.key, evidence)
         finally:
@@ -143,12 +145,12 @@ class Desk:
             )
         return self.cases.open(file), sentence
 
-    def _without(self, case: Case | None, sentence: str) -> Answer:
+    def _without(self, case: Case | None, previous: str | None, sentence: str) -> Answer:
+        """Return a sentence in the place of a verdict; what was judged before stays open."""
         if case is not None and case.evidence is None:
             self.cases.close(case.key)
-            return Answer(sentence, None, None)
-        # What was judged before stays open.
-        return Answer(sentence, case.key if case else None, None)
+        known = self.cases.get(previous)
+        return Answer(sentence, known.key if known else None, None)
 
     def _is_upload(self, file: Path) -> bool:
         return file.is_file() and file.parent.parent == self._uploads_dir
