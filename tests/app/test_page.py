@@ -36,7 +36,7 @@ class Visitor:
         self.elsewhere: list[str] = []
         self.responses: list[Any] = []
         self.page.on("request", lambda request: self._note(request.url, url))
-        self.page.on("response", self.responses.append)
+        self.page.on("response", lambda response: self.responses.append(response))
         self.page.goto(url)
         self.page.wait_for_selector("#go")
 
@@ -46,11 +46,12 @@ class Visitor:
 
     def answers(self) -> str:
         """Return the text of all that the server has answered, but for its streams."""
-        kept = []
-        for response in self.responses:
-            if "json" in (kind := response.headers.get("content-type", "")) or "html" in kind:
-                kept.append(response.text())
-        return " ".join(kept)
+        kinds = ("application/json", "text/html")
+        return " ".join(
+            response.text()
+            for response in self.responses
+            if response.headers.get("content-type", "").startswith(kinds)
+        )
 
     def give(self, file: Path, place: str = "video") -> None:
         tabs = {"video": "Video", "folder": "Folder of frames (zip)", "image": "Image"}
