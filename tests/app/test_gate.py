@@ -18,7 +18,7 @@ class Behind:
         self.received = b""
         self.was_asked = False
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, _: Any, receive: Any, send: Any) -> None:
         self.was_asked = True
         while True:
             message = await receive()
