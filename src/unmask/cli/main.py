@@ -23,6 +23,7 @@ VERBS = {
     "report": "predictions -> metrics.json, report.html, report.md",
     "ensemble": "predictions of several runs -> one run that combines them",
     "predict": "videos, images, frames -> a verdict on each, with its evidence",
+    "app": "the same verdicts, in a browser",
     "models": "models that lie here -> what their cards say",
 }
 

@@ -250,6 +250,32 @@ class PredictConfig(_Section):
     paths: PathsConfig
 
 
+class AppConfig(_Section):
+    """`unmask app`."""
+
+    checkpoint: str | list[str] | None
+    voting: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
+    num_frames: Annotated[int, Field(ge=1, le=100)] | None
+    min_face_prob: Annotated[float, Field(ge=0, le=1)]
+    heat_maps: bool
+    device: str
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+    examples: bool
+    queue_limit: PositiveInt
+    max_mib: PositiveFloat
+    max_seconds: PositiveFloat
+    max_megapixels: PositiveFloat
+    max_frames: PositiveInt
+    max_zip_files: PositiveInt
+    max_unpacked_mib: PositiveFloat
+    keep_seconds: PositiveFloat
+    flagged_dir: Path
+    max_flagged_mib: PositiveFloat
+    out: Path
+    paths: PathsConfig
+
+
 class ModelsConfig(_Section):
     """`unmask models`."""
 
@@ -267,5 +293,6 @@ VERBS: dict[str, type[_Section]] = {
     "report": ReportConfig,
     "ensemble": EnsembleConfig,
     "predict": PredictConfig,
+    "app": AppConfig,
     "models": ModelsConfig,
 }

@@ -45,6 +45,12 @@ def list_models(outputs_dir: Path, models_dir: Path) -> list[LocalModel]:
     return [_opened(path) for path in _newest_first(paths)]
 
 
+def open_models(checkpoints: Iterable[Path]) -> list[LocalModel]:
+    """Read the cards of files and of runs' folders, in the order given."""
+    files = [path / MODEL_FILE if path.is_dir() else path for path in checkpoints]
+    return [_opened(path) for path in files]
+
+
 def newest_demo(outputs_dir: Path, models_dir: Path) -> Path:
     """Return the newest model that has only seen synthetic people.
 

@@ -1,0 +1,225 @@
+"""The page in headless Chromium, as somebody uses it."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # the first test trains, and starts the server
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
+]
+WIDTHS = {"desktop": 1280, "phone": 390}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    with playwright.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Visitor:
+    """Somebody in front of the page."""
+
+    def __init__(self, browser: "playwright.Browser", url: str, width: int = 1280) -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 900})
+        self.elsewhere: list[str] = []
+        self.responses: list[Any] = []
+        self.page.on("request", lambda request: self._note(request.url, url))
+        self.page.on("response", lambda response: self.responses.append(response))
+        self.page.goto(url)
+        self.page.wait_for_selector("#go")
+
+    def _note(self, address: str, url: str) -> None:
+        if not address.startswith((url, "data:", "blob:")):
+            self.elsewhere.append(address)
+
+    def answers(self) -> str:
+        """Return the text of all that the server has answered, but for its streams."""
+        kinds = ("application/json", "text/html")
+        return " ".join(
+            response.text()
+            for response in self.responses
+            if response.headers.get("content-type", "").startswith(kinds)
+        )
+
+    def give(self, file: Path, place: str = "video") -> None:
+        tabs = {"video": "Video", "folder": "Folder of frames (zip)", "image": "Image"}
+        self.page.get_by_role("tab", name=tabs[place]).click()
+        self.page.set_input_files(f"#{place} input[type=file]", file)
+        self.page.wait_for_selector(f"#{place} >> text={file.stem[:6]}")
+
+    def verdict(self) -> str:
+        """Press the button and return the verdict's word."""
+        self.page.click("#go")
+        self.page.wait_for_selector("#evidence h1", timeout=240_000)
+        return self.page.inner_text("#evidence h1")
+
+    def problem(self) -> str:
+        self.page.click("#go")
+        self.page.wait_for_selector("#sentence .problem", timeout=240_000)
+        return self.page.inner_text("#sentence .problem")
+
+
+@pytest.fixture
+def visitor(browser: "playwright.Browser", server: Any) -> Iterator[Visitor]:
+    person = Visitor(browser, server.url)
+    yield person
+    person.page.close()
+
+
+@pytest.mark.parametrize("place", ["video", "folder", "image"])
+def test_an_upload_gets_its_verdict_with_details_and_faces(
+    place: str, visitor: Visitor, film: Path, zipped: Path, frames: list[Path]
+) -> None:
+    visitor.give({"video": film, "folder": zipped, "image": frames[0]}[place], place)
+    word = visitor.verdict()
+    page = visitor.page
+    assert word in ("Real", "Fake", "Uncertain")
+    assert word in page.inner_text("#label")
+    said = page.inner_text("#details")
+    assert re.search(r"tiny: Real [\d.]+ % \| Fake [\d.]+ % \| Prediction: (Real|Fake)", said)
+    assert page.locator("#evidence .gallery img").count() >= 2
+    assert page.locator("#evidence svg").count() == (0 if place == "image" else 1)
+    # What a person downloads is the evidence itself.
+    with page.expect_download() as download:
+        page.click("#download a")
+    evidence = json.loads(Path(download.value.path()).read_text())
+    assert evidence["verdict"] == word.lower()
+    assert evidence["input"]["kind"] == {"folder": "zip"}.get(place, place)
+
+
+def test_the_page_fetches_nothing_from_elsewhere_and_names_no_path(
+    visitor: Visitor, film: Path, server: Any
+) -> None:
+    visitor.give(film)
+    visitor.verdict()
+    assert visitor.elsewhere == []
+    said = visitor.page.content() + visitor.answers()
+    for path in (
+        server.temporary,
+        server.flagged.parent,
+        Path.home(),
+        Path(pytest.__file__).parent,
+    ):
+        assert str(path) not in said
+
+
+def test_it_says_what_the_demo_model_is_worth_before_anything_is_asked(visitor: Visitor) -> None:
+    assert "only ever seen synthetic people" in visitor.page.inner_text(".warning")
+    visitor.page.click("#cards")
+    assert "never tested on a data set that it was not trained on" in visitor.page.inner_text(
+        "body"
+    )
+
+
+def test_of_several_uploads_the_folder_is_judged_and_it_says_so(
+    visitor: Visitor, film: Path, zipped: Path, frames: list[Path]
+) -> None:
+    visitor.give(film)
+    visitor.give(zipped, "folder")
+    visitor.give(frames[0], "image")
+    visitor.verdict()
+    assert "A folder, an image and a video were given; the folder" in visitor.page.inner_text(
+        "#sentence"
+    )
+    assert "zip" in visitor.page.inner_text("#evidence dl")
+
+
+def test_a_case_can_be_asked_again_and_flagged(visitor: Visitor, film: Path, server: Any) -> None:
+    visitor.give(film)
+    visitor.verdict()
+    page = visitor.page
+    page.click("#go")
+    page.wait_for_selector("#sentence >> text=is judged again")
+    page.fill("#reason textarea, #reason input", "Her <b>eyes</b>")
+    page.click("#flag")
+    page.wait_for_selector("#flagged >> text=Kept on the server as case")
+    said = page.inner_text("#flagged")
+    key = re.search(r"case (\w+)", said).group(1)
+    kept = server.flagged / key
+    assert {path.name for path in kept.iterdir()} == {
+        "evidence.json", "verdict.html", "upload.bin", "flag.json",
+    }  # fmt: skip
+    assert json.loads((kept / "flag.json").read_text())["note"] == "Her <b>eyes</b>"
+    assert (kept / "upload.bin").read_bytes() == film.read_bytes()
+    assert str(server.flagged) not in said
+
+
+def test_an_example_gets_a_verdict(visitor: Visitor) -> None:
+    visitor.page.get_by_role("button", name="Swapped face").click()
+    visitor.page.wait_for_selector("#evidence h1", timeout=240_000)
+    assert "of a person who does not exist" in visitor.page.inner_text("#sentence")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("notes.mp4", "notes.mp4 is neither a video, nor an image, nor a zip of frames"),
+        ("empty.mp4", "empty.mp4 is empty"),
+        ("bomb.zip", "bomb.zip unpacks to more than 20 MiB"),
+        ("climber.zip", "climber.zip holds a path that leads out of it"),
+    ],
+)
+def test_what_cannot_be_judged_is_said_in_a_sentence(
+    name: str, sentence: str, visitor: Visitor, bomb: Path, climber: Path, tmp_path: Path
+) -> None:
+    known = {"bomb.zip": bomb, "climber.zip": climber}
+    file = known.get(name, tmp_path / name)
+    if name == "notes.mp4":
+        file.write_text("Buy milk.")
+    if name == "empty.mp4":
+        file.touch()
+    visitor.give(file, "folder" if name.endswith("zip") else "video")
+    assert sentence in visitor.problem()
+
+
+def test_a_film_without_a_face_is_answered_so(visitor: Visitor, faceless: Path) -> None:
+    visitor.give(faceless)
+    assert visitor.verdict() == "No face"
+    assert "No face was found in" in visitor.page.inner_text("#evidence")
+
+
+def test_without_an_upload_it_asks_for_one(visitor: Visitor) -> None:
+    assert "There is nothing to judge" in visitor.problem()
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_nothing_is_wider_than_the_window(
+    width: int, browser: "playwright.Browser", server: Any, film: Path, tmp_path: Path
+) -> None:
+    person = Visitor(browser, server.url, width)
+    person.give(film)
+    person.verdict()
+    person.page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
+    wide = person.page.evaluate("document.documentElement.scrollWidth")
+    person.page.close()
+    assert wide <= width
+
+
+def test_leaving_the_page_removes_its_upload(
+    browser: "playwright.Browser", server: Any, film: Path
+) -> None:
+    before = server.files()
+    person = Visitor(browser, server.url)
+    person.give(film)
+    person.verdict()
+    assert len(server.files() - before) == 1
+    person.page.close()
+    waiter = browser.new_page()
+    for _ in range(100):
+        if not server.files() - before:
+            break
+        waiter.wait_for_timeout(200)
+    waiter.close()
+    assert server.files() - before == set()
