@@ -21,18 +21,22 @@ WIDTHS = {"desktop": 1280, "phone": 390}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
+def browser() -> Iterator["playwright.BrowserContext"]:
+    """Return one browser for all, which keeps Gradio's scripts from test to test."""
     with playwright.sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
+        context = chromium.new_context()
+        context.set_default_timeout(120_000)
+        yield context
         chromium.close()
 
 
 class Visitor:
     """Somebody in front of the page."""
 
-    def __init__(self, browser: "playwright.Browser", url: str, width: int = 1280) -> None:
-        self.page = browser.new_page(viewport={"width": width, "height": 900})
+    def __init__(self, browser: "playwright.BrowserContext", url: str, width: int = 1280) -> None:
+        self.page = browser.new_page()
+        self.page.set_viewport_size({"width": width, "height": 900})
         self.elsewhere: list[str] = []
         self.responses: list[Any] = []
         self.page.on("request", lambda request: self._note(request.url, url))
@@ -72,7 +76,7 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser: "playwright.Browser", server: Any) -> Iterator[Visitor]:
+def visitor(browser: "playwright.BrowserContext", server: Any) -> Iterator[Visitor]:
     person = Visitor(browser, server.url)
     yield person
     person.page.close()
@@ -196,7 +200,7 @@ def test_without_an_upload_it_asks_for_one(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_nothing_is_wider_than_the_window(
-    width: int, browser: "playwright.Browser", server: Any, film: Path, tmp_path: Path
+    width: int, browser: "playwright.BrowserContext", server: Any, film: Path, tmp_path: Path
 ) -> None:
     person = Visitor(browser, server.url, width)
     person.give(film)
@@ -208,7 +212,7 @@ def test_nothing_is_wider_than_the_window(
 
 
 def test_leaving_the_page_removes_its_upload(
-    browser: "playwright.Browser", server: Any, film: Path
+    browser: "playwright.BrowserContext", server: Any, film: Path
 ) -> None:
     before = server.files()
     person = Visitor(browser, server.url)
