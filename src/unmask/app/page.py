@@ -76,7 +76,10 @@ def make_page(desk: Desk, *, defaults: Question, limits_text: str) -> gr.Blocks:
         cancel.click(buttons.stop, None, None, **_AT_ONCE)
         page.unload(buttons.leave)  # closed, or reloaded
         inputs = [case, shown.reason]
-        shown.flag.click(buttons.flag, inputs, shown.flagged, api_visibility="private")
+        # Named, or it would take the name of the programs' call.
+        shown.flag.click(
+            buttons.flag, inputs, shown.flagged, api_name="flag_shown", api_visibility="private"
+        )
         _add_api(buttons, [*uploads, *settings])
     assert isinstance(page, gr.Blocks)
     return page
@@ -104,7 +107,8 @@ def _upload(name: str, elem_id: str) -> gr.File:
 
     async def refuse_addresses(path: Any) -> str | None:  # noqa: ANN401 - as Gradio's
         if "://" in str(path):
-            raise gr.Error("Upload the file itself; addresses are not fetched.")
+            sentence = "Upload the file itself; addresses are not fetched."
+            raise gr.Error(sentence, print_exception=False)
         return await move(path)
 
     # No subclass, because Gradio writes a stub file beside a module that holds one.
