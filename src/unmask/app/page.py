@@ -19,6 +19,7 @@ STYLE: Final = """
   background: #fff8e8; color: #1b2330 !important; margin: .2rem 0; overflow-wrap: anywhere; }
 .problem { border-color: #d55e00; background: #fff0e6; }
 .note { border-color: #0072b2; background: #eef6fc; }
+.unmask { max-width: min(60rem, calc(100vw - 4rem)) !important; }
 .details { font-variant-numeric: tabular-nums; padding-left: 1.2rem; }
 .details li { overflow-wrap: anywhere; }
 .download { display: inline-block; padding: .4rem 0; text-decoration: underline; }
@@ -76,7 +77,10 @@ def make_page(desk: Desk, *, defaults: Question, limits_text: str) -> gr.Blocks:
         cancel.click(buttons.stop, None, None, **_AT_ONCE)
         page.unload(buttons.leave)  # closed, or reloaded
         inputs = [case, shown.reason]
-        shown.flag.click(buttons.flag, inputs, shown.flagged, api_visibility="private")
+        # Named, or it would take the name of the programs' call.
+        shown.flag.click(
+            buttons.flag, inputs, shown.flagged, api_name="flag_shown", api_visibility="private"
+        )
         _add_api(buttons, [*uploads, *settings])
     assert isinstance(page, gr.Blocks)
     return page
@@ -104,7 +108,8 @@ def _upload(name: str, elem_id: str) -> gr.File:
 
     async def refuse_addresses(path: Any) -> str | None:  # noqa: ANN401 - as Gradio's
         if "://" in str(path):
-            raise gr.Error("Upload the file itself; addresses are not fetched.")
+            sentence = "Upload the file itself; addresses are not fetched."
+            raise gr.Error(sentence, print_exception=False)
         return await move(path)
 
     # No subclass, because Gradio writes a stub file beside a module that holds one.
