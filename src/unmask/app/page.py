@@ -19,7 +19,7 @@ STYLE: Final = """
   background: #fff8e8; color: #1b2330 !important; margin: .2rem 0; overflow-wrap: anywhere; }
 .problem { border-color: #d55e00; background: #fff0e6; }
 .note { border-color: #0072b2; background: #eef6fc; }
-.unmask { max-width: min(60rem, calc(100vw - 4rem)) !important; }
+.unmask { max-width: min(60rem, calc(100vw - 6rem)) !important; }
 .details { font-variant-numeric: tabular-nums; padding-left: 1.2rem; }
 .details li { overflow-wrap: anywhere; }
 .download { display: inline-block; padding: .4rem 0; text-decoration: underline; }
