@@ -7,6 +7,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -83,12 +84,26 @@ def trained(workplace: Path) -> Path:
 @pytest.fixture(scope="session")
 def server(trained: Path, workplace: Path) -> Iterator[Server]:
     """Serve the page with small limits until the tests are over."""
-    temporary, log = workplace / "temporary", workplace / "server.log"
+    with serving(workplace, "server", queue_limit=40) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def small_server(trained: Path, workplace: Path) -> Iterator[Server]:
+    """Serve the page to one at a time, with one more who may wait."""
+    with serving(workplace, "small", queue_limit=1) as served:
+        yield served
+
+
+@contextmanager
+def serving(workplace: Path, name: str, *, queue_limit: int) -> Iterator[Server]:
+    """Serve the page in a process of its own, which must end well."""
+    temporary, log = workplace / f"{name}_temporary", workplace / f"{name}.log"
     temporary.mkdir()
     words = [
         "device=cpu", "port=0", f"paths.outputs_dir={workplace}/outputs", "max_mib=5",
         "max_seconds=60", "max_megapixels=4", "max_unpacked_mib=20", "max_zip_files=200",
-        "queue_limit=40",
+        f"queue_limit={queue_limit}",
     ]  # fmt: skip
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -120,6 +135,17 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
 def film(trained: Path, workplace: Path) -> Path:
     """Return a film with a face."""
     return next((workplace / "data").rglob("original_sequences/**/000.mp4"))
+
+
+@pytest.fixture(scope="session")
+def long_film(frames: list[Path], workplace: Path) -> Path:
+    """Return a film whose verdict takes seconds: a face in each of 300 frames of 960 px."""
+    path = workplace / "long.mp4"
+    image = cv2.imread(str(frames[0]))[:, :, ::-1]
+    height, width = image.shape[:2]
+    large = cv2.resize(image, (960, 2 * (960 * height // width // 2)))
+    write_video(path, [large] * 300, fps=Fraction(10))
+    return path
 
 
 @pytest.fixture(scope="session")

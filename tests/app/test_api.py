@@ -11,10 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import gradio_client
 import httpx
 import pytest
-
-gradio_client = pytest.importorskip("gradio_client")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SETTINGS: dict[str, Any] = {

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import BrowserContext, sync_playwright
 
-playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
@@ -21,9 +21,9 @@ WIDTHS = {"desktop": 1280, "phone": 390}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.BrowserContext"]:
+def browser() -> Iterator[BrowserContext]:
     """Return one browser for all, which keeps Gradio's scripts from test to test."""
-    with playwright.sync_playwright() as play:
+    with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = chromium.new_context()
         context.set_default_timeout(120_000)
@@ -34,7 +34,7 @@ def browser() -> Iterator["playwright.BrowserContext"]:
 class Visitor:
     """Somebody in front of the page."""
 
-    def __init__(self, browser: "playwright.BrowserContext", url: str, width: int = 1280) -> None:
+    def __init__(self, browser: BrowserContext, url: str, width: int = 1280) -> None:
         self.page = browser.new_page()
         self.page.set_viewport_size({"width": width, "height": 900})
         self.elsewhere: list[str] = []
@@ -76,7 +76,7 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser: "playwright.BrowserContext", server: Any) -> Iterator[Visitor]:
+def visitor(browser: BrowserContext, server: Any) -> Iterator[Visitor]:
     person = Visitor(browser, server.url)
     yield person
     person.page.close()
@@ -188,6 +188,43 @@ def test_what_cannot_be_judged_is_said_in_a_sentence(
     assert sentence in visitor.problem()
 
 
+def test_heat_maps_are_drawn_where_asked(visitor: Visitor, film: Path) -> None:
+    visitor.page.click("#settings")
+    visitor.page.get_by_label("Draw where the first model looks").check()
+    visitor.give(film)
+    visitor.verdict()
+    said = visitor.page.inner_text("#evidence")
+    assert "Where it looks" in said
+    assert "Grad-CAM" in said
+
+
+def test_it_says_what_it_does_and_stops_where_asked(visitor: Visitor, long_film: Path) -> None:
+    page = visitor.page
+    page.click("#settings")
+    page.get_by_label("number input for Number of frames").fill("100")
+    visitor.give(long_film)
+    page.click("#go")
+    page.wait_for_selector("text=Reading frames and looking for faces")
+    page.click("#cancel")
+    page.wait_for_selector("#sentence .problem")
+    assert "stopped" in page.inner_text("#sentence .problem").lower()
+    assert page.locator("#evidence h1").count() == 0
+
+
+def test_a_full_queue_is_said(browser: BrowserContext, small_server: Any, long_film: Path) -> None:
+    people = [Visitor(browser, small_server.url) for _ in range(3)]
+    for person in people:
+        person.page.click("#settings")
+        person.page.get_by_label("number input for Number of frames").fill("100")
+        person.give(long_film)
+    for person in people:
+        person.page.click("#go")
+        person.page.wait_for_timeout(1_000)
+    people[-1].page.wait_for_selector("text=Queue is full")
+    for person in people:
+        person.page.close()
+
+
 def test_a_film_without_a_face_is_answered_so(visitor: Visitor, faceless: Path) -> None:
     visitor.give(faceless)
     assert visitor.verdict() == "No face"
@@ -200,7 +237,7 @@ def test_without_an_upload_it_asks_for_one(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_nothing_is_wider_than_the_window(
-    width: int, browser: "playwright.BrowserContext", server: Any, film: Path, tmp_path: Path
+    width: int, browser: BrowserContext, server: Any, film: Path, tmp_path: Path
 ) -> None:
     person = Visitor(browser, server.url, width)
     person.give(film)
@@ -212,7 +249,7 @@ def test_nothing_is_wider_than_the_window(
 
 
 def test_leaving_the_page_removes_its_upload(
-    browser: "playwright.BrowserContext", server: Any, film: Path
+    browser: BrowserContext, server: Any, film: Path
 ) -> None:
     before = server.files()
     person = Visitor(browser, server.url)

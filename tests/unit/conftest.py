@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from unmask.core.labels import CLASS_NAMES
+from unmask.video.writer import write_video
 
 Image = NDArray[np.uint8]
 
@@ -52,6 +53,21 @@ def draw_faces(
 @pytest.fixture(scope="session", name="draw_faces")
 def draw_faces_fixture() -> Callable[..., Image]:
     return draw_faces
+
+
+@pytest.fixture(scope="session")
+def two_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, the right one larger and nodding, in 12 frames at 6 per second."""
+    path = tmp_path_factory.mktemp("people") / "two.mp4"
+    frames = [
+        np.hstack(
+            [draw_faces([(80, 120)], width=160, size=70),
+             draw_faces([(120, 115 + index)], width=240, size=110)]
+        )
+        for index in range(12)
+    ]  # fmt: skip
+    write_video(path, frames, fps=6, crf=10)
+    return path
 
 
 FF_PAIRS = {"train": [["000", "003"]], "val": [["001", "004"]], "test": [["002", "005"]]}

@@ -39,14 +39,8 @@ class Buttons:
         progress: gr.Progress = _PROGRESS,
     ) -> list[Any]:
         """Judge what was uploaded, or the case again, and fill the page."""
-        answer = self._desk.ask(
-            (folder, image, video),
-            lambda: settings_of(models, voting, num_frames, min_face_prob, heat_maps),
-            session=_session(request),
-            previous=case,
-            on_stage=_reporter(progress),
-        )
-        return filled(answer)
+        values = (models, voting, num_frames, min_face_prob, heat_maps)
+        return filled(self._ask((folder, image, video), values, request, progress, previous=case))
 
     def ask_example(self, name: str) -> Callable[..., list[Any]]:
         """Return what the button of an example does."""
@@ -61,15 +55,10 @@ class Buttons:
             request: gr.Request,
             progress: gr.Progress = _PROGRESS,
         ) -> list[Any]:
-            answer = self._desk.ask(
-                (None, None, None),
-                lambda: settings_of(models, voting, num_frames, min_face_prob, heat_maps),
-                session=_session(request),
-                previous=case,
-                example=name,
-                on_stage=_reporter(progress),
-            )
-            return filled(answer)
+            values = (models, voting, num_frames, min_face_prob, heat_maps)
+            none = (None, None, None)
+            asked = self._ask(none, values, request, progress, previous=case, example=name)
+            return filled(asked)
 
         return ask
 
@@ -78,7 +67,7 @@ class Buttons:
         self._desk.arrive(_session(request))
 
     def stop(self, request: gr.Request) -> None:
-        """Stop this session's question."""
+        """Stop this visitor's question."""
         self._desk.stop(_session(request))
 
     def leave(self, request: gr.Request) -> None:
@@ -103,12 +92,8 @@ class Buttons:
         progress: gr.Progress = _PROGRESS,
     ) -> dict[str, Any]:
         """Judge a file: its `case`, a `note` on the inputs, and the `evidence` of evidence.json."""
-        answer = self._desk.ask(
-            (folder, image, video),
-            lambda: settings_of(models, voting, num_frames, min_face_prob, heat_maps),
-            session=_session(request),
-            on_stage=_reporter(progress),
-        )
+        values = (models, voting, num_frames, min_face_prob, heat_maps)
+        answer = self._ask((folder, image, video), values, request, progress)
         if answer.evidence is None:
             raise gr.Error(answer.sentence, print_exception=False)
         return {
@@ -120,6 +105,25 @@ class Buttons:
     def keep(self, case: str, note: str) -> str:
         """Flag a case: keep its upload, evidence and page on the server."""
         return self._desk.flag(str(case), str(note or ""))
+
+    def _ask(
+        self,
+        uploads: tuple[str | None, str | None, str | None],
+        values: tuple[object, object, object, object, object],
+        request: gr.Request,
+        progress: gr.Progress,
+        *,
+        previous: str | None = None,
+        example: str | None = None,
+    ) -> Answer:
+        return self._desk.ask(
+            uploads,
+            lambda: settings_of(*values),
+            session=_session(request),
+            previous=previous,
+            example=example,
+            on_stage=_reporter(progress),
+        )
 
 
 def filled(answer: Answer) -> list[Any]:

@@ -10,7 +10,6 @@ from typing import Final, cast, get_args
 from unmask.app.words import name_of
 from unmask.core.errors import ConfigError, did_you_mean
 from unmask.pipelines.predict import Evidence, InputLimits, Predictor, Rule
-from unmask.pipelines.predict.pictures import Explainer
 from unmask.pipelines.predict.watch import OnStage, ShouldStop
 from unmask.pipelines.zoo import LocalModel
 from unmask.video.sampling import UniformSampling
@@ -61,7 +60,6 @@ class Judge:
         models: Those offered, at least one; equal names are told apart by a number.
         limits: What is accepted.
         device: Where the networks run.
-        explain: Draws heat maps; None where this installation cannot.
 
     Attributes:
         models: Name -> model.
@@ -73,11 +71,9 @@ class Judge:
         *,
         limits: InputLimits,
         device: str = "auto",
-        explain: Explainer | None = None,
     ) -> None:
         self.models = _named(models)
-        self.can_explain = explain is not None
-        self._limits, self._device, self._explain = limits, device, explain
+        self._limits, self._device = limits, device
         self._open: OrderedDict[tuple[object, ...], Predictor] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -117,7 +113,7 @@ class Judge:
                     sampling=UniformSampling(question.num_frames) if question.num_frames else None,
                     device=self._device,
                     limits=self._limits,
-                    explain=self._explain if question.heat_maps else None,
+                    heat_maps=question.heat_maps,
                 )
                 while len(self._open) > MAX_OPEN_PREDICTORS:
                     self._open.popitem(last=False)

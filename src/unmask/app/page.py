@@ -141,11 +141,7 @@ def _settings(desk: Desk, defaults: Question) -> list[Component]:
         min_face_prob = gr.Slider(
             0, 1, value=defaults.min_face_prob, step=0.01, label="Least probability of a face"
         )
-        heat_maps = gr.Checkbox(
-            defaults.heat_maps, label="Draw where the first model looks",
-            interactive=desk.judge.can_explain,
-            info=None if desk.judge.can_explain else "This installation cannot draw heat maps.",
-        )  # fmt: skip
+        heat_maps = gr.Checkbox(defaults.heat_maps, label="Draw where the first model looks")
     return [models, voting, num_frames, min_face_prob, heat_maps]
 
 

@@ -14,7 +14,6 @@ from unmask.app.examples import make_examples
 from unmask.app.judge import Judge, Question
 from unmask.app.session import Desk
 from unmask.pipelines.predict import InputLimits
-from unmask.pipelines.predict.pictures import Explainer
 from unmask.pipelines.zoo import LocalModel
 
 MIB: Final = 2**20
@@ -53,7 +52,6 @@ def served(
     defaults: Question,
     limits: InputLimits,
     serving: Serving,
-    explain: Explainer | None = None,
 ) -> Iterator[str]:
     """Serve the page while the block runs.
 
@@ -62,7 +60,6 @@ def served(
         defaults: What the settings say at first.
         limits: What is accepted; ``max_bytes`` must be set.
         serving: Where, and within which bounds.
-        explain: Draws heat maps; None where this installation cannot.
 
     Yields:
         The page's address. Uploads and open cases are gone after the block.
@@ -80,7 +77,7 @@ def served(
         before = os.environ.get("GRADIO_TEMP_DIR")
         os.environ["GRADIO_TEMP_DIR"] = str(uploads)
         try:
-            with _serve(folder, uploads, models, defaults, limits, serving, explain) as url:
+            with _serve(folder, uploads, models, defaults, limits, serving) as url:
                 yield url
         finally:
             os.environ.pop("GRADIO_TEMP_DIR")
@@ -96,12 +93,11 @@ def _serve(
     defaults: Question,
     limits: InputLimits,
     serving: Serving,
-    explain: Explainer | None,
 ) -> Iterator[str]:
     from unmask.app.launch import launch
     from unmask.app.page import make_page
 
-    judge = Judge(models, limits=limits, device=serving.device, explain=explain)
+    judge = Judge(models, limits=limits, device=serving.device)
     cases = Cases(
         folder / "cases",
         uploads,

@@ -9,8 +9,6 @@ from unmask.cli.run import Call, console, run_verb
 from unmask.config.schema import AppConfig
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.pipelines.predict import InputLimits
-from unmask.pipelines.predict.explain import find_explainer
-from unmask.pipelines.predict.pictures import Explainer
 from unmask.pipelines.zoo import LocalModel, find_checkpoints, list_models, open_models
 from unmask.video.archive import ArchiveLimits
 
@@ -46,9 +44,7 @@ def _app(call: Call) -> None:
         (name_of(models[0]),), config.voting, config.num_frames or 0, config.min_face_prob,
         config.heat_maps,
     )  # fmt: skip
-    with served(
-        models, defaults=defaults, limits=_limits(config), serving=serving, explain=_explainer()
-    ) as url:
+    with served(models, defaults=defaults, limits=_limits(config), serving=serving) as url:
         console.print(f"The page is at {url} (stop it with Ctrl+C).", highlight=False)
         if config.host not in ("127.0.0.1", "localhost", "::1"):
             console.print(
@@ -95,10 +91,3 @@ def _limits(config: AppConfig) -> InputLimits:
             max_file_bytes=int(min(config.max_unpacked_mib, 64) * MIB),
         ),
     )
-
-
-def _explainer() -> Explainer | None:
-    try:
-        return find_explainer()
-    except ConfigError:
-        return None

@@ -14,7 +14,6 @@ from unmask.config.schema import PredictConfig
 from unmask.core.errors import ConfigError, UnmaskError, VideoError
 from unmask.core.files import write_json, write_text
 from unmask.pipelines.predict import Evidence, Predictor, render_html
-from unmask.pipelines.predict.explain import find_explainer
 from unmask.pipelines.predict.page import WORDS, vote_table
 from unmask.pipelines.zoo import find_checkpoints, newest_demo
 from unmask.video.kinds import files_to_judge
@@ -119,7 +118,7 @@ def _predictor(config: PredictConfig) -> Predictor:
         sampling=_sampling(config),
         min_face_prob=config.min_face_prob,
         device=config.device,
-        explain=find_explainer() if config.heat_maps else None,
+        heat_maps=config.heat_maps,
     )
 
 

@@ -5,6 +5,7 @@ does slower than OpenCV on a CPU (``benchmarks/augment.py``). Everything draws f
 generator alone, which :func:`augment_with_seed` seeds.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -73,7 +74,7 @@ def augment_with_seed(
         return augmentation(frames)
 
 
-class ClipTransform(nn.Module):
+class ClipTransform(nn.Module, ABC):
     """Change a clip with a probability, by one draw for all of its frames.
 
     Args:
@@ -93,9 +94,9 @@ class ClipTransform(nn.Module):
         """Change a clip or leave it, ``(frames, 3, height, width)``, uint8."""
         return self.change(frames) if uniform(0, 1) < self.p else frames
 
+    @abstractmethod
     def change(self, frames: Tensor) -> Tensor:
         """Change a clip, ``(frames, 3, height, width)``, uint8."""
-        raise NotImplementedError
 
 
 class BorderedAffine(v2.RandomAffine):  # type: ignore[misc]  # torchvision has no types

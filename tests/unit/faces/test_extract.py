@@ -16,23 +16,8 @@ Draw = Callable[..., np.ndarray]
 EXTRACTOR = FaceExtractor(sampling=UniformSampling(num_frames=5))
 
 
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory, draw_faces: Draw) -> Path:
-    """Two people, the right one larger and nodding, in 12 frames at 6 per second."""
-    path = tmp_path_factory.mktemp("faces") / "two.mp4"
-    frames = [
-        np.hstack(
-            [draw_faces([(80, 120)], width=160, size=70),
-             draw_faces([(120, 115 + index)], width=240, size=110)]
-        )
-        for index in range(12)
-    ]  # fmt: skip
-    write_video(path, frames, fps=6)
-    return path
-
-
-def test_each_face_of_each_sampled_frame_is_cut_out(video: Path) -> None:
-    crops = EXTRACTOR.extract(video, "video")
+def test_each_face_of_each_sampled_frame_is_cut_out(two_people: Path) -> None:
+    crops = EXTRACTOR.extract(two_people, "video")
     by_track = {track: [c for c in crops if c.track_id == track] for track in (0, 1)}
     assert [len(by_track[track]) for track in (0, 1)] == [5, 5]
     assert [crop.frame_index for crop in by_track[0]] == [1, 3, 6, 8, 10]
@@ -42,8 +27,8 @@ def test_each_face_of_each_sampled_frame_is_cut_out(video: Path) -> None:
     assert min(crop.face.box[0] for crop in by_track[0]) > 160  # the larger face is track 0
 
 
-def test_crops_lie_inside_the_frame_and_show_the_face(video: Path) -> None:
-    for crop in EXTRACTOR.extract(video, "video"):
+def test_crops_lie_inside_the_frame_and_show_the_face(two_people: Path) -> None:
+    for crop in EXTRACTOR.extract(two_people, "video"):
         x1, y1, x2, y2 = crop.crop_box
         assert 0 <= x1 < x2 <= 400
         assert 0 <= y1 < y2 <= 240
@@ -53,9 +38,9 @@ def test_crops_lie_inside_the_frame_and_show_the_face(video: Path) -> None:
         assert x2 > crop.face.landmarks[:, 0].max()
 
 
-def test_max_tracks_keeps_the_largest(video: Path) -> None:
+def test_max_tracks_keeps_the_largest(two_people: Path) -> None:
     extractor = FaceExtractor(sampling=FirstSampling(num_frames=2), max_tracks=1)
-    crops = extractor.extract(video, "video")
+    crops = extractor.extract(two_people, "video")
     assert [(crop.track_id, crop.frame_index) for crop in crops] == [(0, 0), (0, 1)]
     with pytest.raises(ValueError, match="max_tracks must be at least 1 or null, got 0"):
         FaceExtractor(max_tracks=0)
@@ -68,8 +53,8 @@ def test_an_image_is_a_clip_of_one_frame(tmp_path: Path, draw_faces: Draw) -> No
     assert (crop.track_id, crop.frame_index, crop.pts_seconds) == (0, 0, 0.0)
 
 
-def test_long_videos_are_read_in_pieces(video: Path) -> None:
-    crops = FaceExtractor(sampling=FirstSampling(num_frames=12)).extract(video, "video")
+def test_long_videos_are_read_in_pieces(two_people: Path) -> None:
+    crops = FaceExtractor(sampling=FirstSampling(num_frames=12)).extract(two_people, "video")
     assert [crop.frame_index for crop in crops if crop.track_id == 0] == list(range(12))
 
 
@@ -80,23 +65,23 @@ def test_a_video_without_a_face_is_said_so(tmp_path: Path) -> None:
     assert caught.value.reason == "no_face"
 
 
-def test_faces_that_nothing_confirms_are_said_so(video: Path) -> None:
+def test_faces_that_nothing_confirms_are_said_so(two_people: Path) -> None:
     strict = FaceExtractor(sampling=FirstSampling(1), verifier=MTCNNVerifier(min_prob=1.0))
     with pytest.raises(VideoError, match=r"2 found in 1 frame") as caught:
-        strict.extract(video, "video")
+        strict.extract(two_people, "video")
     assert caught.value.reason == "no_verified_face"
 
 
-def test_without_a_verifier_every_face_is_kept(video: Path) -> None:
+def test_without_a_verifier_every_face_is_kept(two_people: Path) -> None:
     loose = FaceExtractor(sampling=FirstSampling(1), verifier=None)
-    assert [crop.verifier_prob for crop in loose.extract(video, "video")] == [1.0, 1.0]
+    assert [crop.verifier_prob for crop in loose.extract(two_people, "video")] == [1.0, 1.0]
 
 
-def test_the_cropper_sets_the_size(video: Path) -> None:
+def test_the_cropper_sets_the_size(two_people: Path) -> None:
     small = FaceExtractor(sampling=FirstSampling(1), cropper=SquareCropper(crop_size=64))
-    assert {crop.image.shape for crop in small.extract(video, "video")} == {(64, 64, 3)}
+    assert {crop.image.shape for crop in small.extract(two_people, "video")} == {(64, 64, 3)}
 
 
-def test_an_unknown_kind_is_named(video: Path) -> None:
+def test_an_unknown_kind_is_named(two_people: Path) -> None:
     with pytest.raises(ValueError, match="kind must be one of video, image, frames, got 'audio'"):
-        EXTRACTOR.extract(video, "audio")
+        EXTRACTOR.extract(two_people, "audio")

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 
 from unmask.evaluation.report.examples import ExampleRow, choose_examples
 from unmask.evaluation.report.features import features_section
@@ -22,6 +22,7 @@ from unmask.evaluation.report.tables import (
     metrics_section,
     oracle_section,
 )
+from unmask.evaluation.report.templating import templates_of
 from unmask.evaluation.report.wording import (
     LEAK_MARK,
     ROLES,
@@ -29,9 +30,6 @@ from unmask.evaluation.report.wording import (
     blocks,
     cautions,
     headline,
-    interval,
-    number,
-    percent,
 )
 
 FACT_NAMES: Final = {
@@ -50,21 +48,8 @@ FACT_NAMES: Final = {
 
 def environment() -> Environment:
     """Return the templates with the filters that write numbers."""
-    templates = Environment(
-        loader=PackageLoader("unmask.evaluation.report", "templates"),
-        autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters |= {
-        "number": number,
-        "interval": interval,
-        "percent": percent,
-        "cell": markdown_cell,
-        "markdown_table": markdown_table,
-    }
+    templates = templates_of("unmask.evaluation.report")
+    templates.filters |= {"cell": markdown_cell, "markdown_table": markdown_table}
     templates.globals |= {"roles": ROLES, "leak_mark": LEAK_MARK}
     return templates
 

@@ -1,5 +1,7 @@
 """Heads that ignore the order of frames."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -44,7 +46,7 @@ def masked_max(features: Tensor, is_frame: Tensor) -> Tensor:
     return features.masked_fill(padding, torch.finfo(features.dtype).min).amax(dim=1)
 
 
-class _PoolingHead(nn.Module):
+class _PoolingHead(nn.Module, ABC):
     """Pool the frames' features, drop some, classify.
 
     Args:
@@ -67,9 +69,9 @@ class _PoolingHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(num_features, 2)
 
+    @abstractmethod
     def pool(self, features: Tensor, is_frame: Tensor) -> Tensor:
         """Map ``(batch, frames, features)`` and ``(batch, frames)`` to ``(batch, features)``."""
-        raise NotImplementedError
 
     def forward(self, features: Tensor, is_frame: Tensor) -> Tensor:
         """Map ``(batch, frames, features)`` and ``(batch, frames)`` to logits ``(batch, 2)``."""

@@ -217,6 +217,27 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class HeatMaps:
+    """What the heat maps on the page are.
+
+    Args:
+        model: That they explain.
+        track_id: Whose most suspicious clip they show.
+        method: ``"grad_cam"``, ``"rollout"`` or ``"occlusion"``.
+        words: What they show and do not show.
+        scale: What the brightest place stands for, in ``unit``.
+        unit: What they count.
+    """
+
+    model: str
+    track_id: int
+    method: str
+    words: str
+    scale: float
+    unit: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """A verdict and all that it rests on.
 
@@ -237,6 +258,7 @@ class Evidence:
         settings: How it was looked at.
         versions: Of Python and the packages that can change a number.
         seconds: What each stage took.
+        heat_maps: What the heat maps among the pictures are; None where none were asked for.
         pictures: For a page; not part of the JSON.
     """
 
@@ -255,6 +277,7 @@ class Evidence:
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
+    heat_maps: HeatMaps | None = None
     pictures: tuple[Picture, ...] = field(default=(), repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:

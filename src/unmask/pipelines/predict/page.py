@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
-from unmask.evaluation.report.wording import interval, number, percent
+from unmask.evaluation.report.templating import templates_of
+from unmask.evaluation.report.wording import number
 from unmask.evaluation.verdicts import Verdict
 from unmask.pipelines.predict.evidence import Evidence, Picture, Track
 
@@ -54,31 +53,27 @@ def render_fragment(evidence: Evidence) -> str:
 
 
 def _render(template: str, evidence: Evidence) -> str:
-    templates = Environment(
-        loader=PackageLoader("unmask.pipelines.predict", "templates"),
-        autoescape=select_autoescape(enabled_extensions=("html.jinja",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {
-        "number": number,
-        "percent": percent,
-        "interval": interval,
-        "uri": picture_uri,
-        "mib": _mib,
-    }
+    templates = templates_of("unmask.pipelines.predict")
+    templates.filters |= {"uri": picture_uri, "mib": _mib}
     return templates.get_template(template).render(
         evidence=evidence,
         word=WORDS[evidence.verdict],
         words=WORDS,
         timelines=timelines(evidence),
+        heat_words=_heat_words(evidence),
         of_kind=lambda kind: [one for one in evidence.pictures if one.kind == kind],
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
         y_of=_y,
     )
+
+
+def _heat_words(evidence: Evidence) -> str:
+    heat = evidence.heat_maps
+    if heat is None:
+        return ""
+    return f"The most suspicious clip of person {heat.track_id + 1}, for {heat.model}. {heat.words}"
 
 
 def picture_uri(picture: Picture) -> str:

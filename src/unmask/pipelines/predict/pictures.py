@@ -1,23 +1,19 @@
 """Pictures of the evidence: frames with their faces marked, and the crops that were scored."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from unmask.evaluation.verdicts import Verdict
-from unmask.models.tall import AnyDetector
 from unmask.pipelines.predict.evidence import Picture, Track
 from unmask.pipelines.predict.faces import KeptFace, Thumbnail
 from unmask.pipelines.prepare.video import encoded
 from unmask.video.sampling import uniform_frame_indices
 
 Image = NDArray[np.uint8]
-Explainer = Callable[[AnyDetector, Tensor], Sequence[Image]]
-"""Detector and a clip ``(frames, 3, height, width)``, uint8, to a picture per frame, RGB uint8."""
 
 CROPS_PER_TRACK: Final = 6
 # RGB; legible beside each other for those who cannot tell red from green.

@@ -9,16 +9,24 @@ from unmask.core.reproducibility import package_versions
 from unmask.evaluation.verdicts import Verdict
 from unmask.faces.device import resolved_device
 from unmask.pipelines.predict.cautions import cautions_of
-from unmask.pipelines.predict.evidence import Evidence, FrameSeen, Input, Model, Picture, Track
+from unmask.pipelines.predict.evidence import (
+    Evidence,
+    FrameSeen,
+    HeatMaps,
+    Input,
+    Model,
+    Picture,
+    Track,
+)
 from unmask.pipelines.predict.faces import Cut, FoundFaces, find_faces
+from unmask.pipelines.predict.heat import draw_heat_maps
 from unmask.pipelines.predict.member import Member, cuts_of, open_members
-from unmask.pipelines.predict.pictures import Explainer, crop_pictures, frame_pictures
-from unmask.pipelines.predict.scores import MemberScores, clip_frames, score_faces
+from unmask.pipelines.predict.pictures import crop_pictures, frame_pictures
+from unmask.pipelines.predict.scores import MemberScores, score_faces
 from unmask.pipelines.predict.source import InputLimits, Source, duration, opened
 from unmask.pipelines.predict.tracks import joint_score, make_tracks
 from unmask.pipelines.predict.voting import Rule, Voting, make_voting
 from unmask.pipelines.predict.watch import OnStage, ShouldStop, Watch
-from unmask.pipelines.prepare.video import encoded
 from unmask.training.release import card_hash
 from unmask.video.sampling import RateSampling, SamplingPolicy, UniformSampling
 
@@ -36,7 +44,7 @@ class Predictor:
         min_face_prob: Least probability of a face; None for that of the training, usually 0.9.
         device: ``"auto"`` takes a GPU when there is one.
         limits: What is accepted.
-        explain: Draws heat maps over the clip that decided; None draws none.
+        heat_maps: Draw where the first model looks, over the clip that decided.
 
     Attributes:
         members: The models.
@@ -56,14 +64,14 @@ class Predictor:
         min_face_prob: float | None = None,
         device: str = "auto",
         limits: InputLimits | None = None,
-        explain: Explainer | None = None,
+        heat_maps: bool = False,
     ) -> None:
         self.members = open_members(checkpoints, device=resolved_device(device))
         self.voting: Voting = make_voting({one.name: one.card for one in self.members}, voting)
         self.sampling = sampling
         self.min_face_prob = min_face_prob
         self.limits = limits or InputLimits()
-        self.explain = explain
+        self.heat_maps = heat_maps
         # Models that cannot look together are refused before the first file.
         cuts_of(self.members, sampling=sampling, min_face_prob=min_face_prob)
 
@@ -107,8 +115,11 @@ class Predictor:
             tracks = make_tracks(self.members, scores, found, places, self.voting)
             watch.at("pictures", 0.95)
             with watch.timing("pictures"):
-                pictures = self._pictures(found, tracks, scores, places)
-            evidence = self._evidence(source, found, tracks, scores, cuts[0], watch, pictures)
+                heat, hot = self._heat_maps(found, tracks, scores[0], places[0])
+                marked = frame_pictures(found.thumbnails, tracks)
+                pictures = (*marked, *crop_pictures(found.faces[0], tracks), *hot)
+            evidence = self._evidence(source, found, tracks, scores, cuts[0], watch)
+            evidence = replace(evidence, heat_maps=heat, pictures=pictures)
         watch.at("done", 1.0)
         return evidence
 
@@ -120,7 +131,6 @@ class Predictor:
         scores: Sequence[MemberScores],
         cut: Cut,
         watch: Watch,
-        pictures: tuple[Picture, ...],
     ) -> Evidence:
         decider = most_suspicious(tracks)
         video = [score.video for score in scores]
@@ -140,41 +150,21 @@ class Predictor:
             settings=_settings(cut, self.members[0]),
             versions=package_versions(),
             seconds={part: round(value, 3) for part, value in watch.seconds.items()},
-            pictures=pictures,
-        )
-
-    def _pictures(
-        self,
-        found: FoundFaces,
-        tracks: tuple[Track, ...],
-        scores: Sequence[MemberScores],
-        places: Sequence[int],
-    ) -> tuple[Picture, ...]:
-        return (
-            *frame_pictures(found.thumbnails, tracks),
-            *crop_pictures(found.faces[0], tracks),
-            *self._heat_maps(found, tracks, scores[0], places[0]),
         )
 
     def _heat_maps(
         self, found: FoundFaces, tracks: tuple[Track, ...], scores: MemberScores, place: int
-    ) -> list[Picture]:
+    ) -> tuple[HeatMaps | None, list[Picture]]:
         """Explain the most suspicious clip of the person who decided, by the first model."""
         decider = most_suspicious(tracks)
-        if self.explain is None or decider is None:
-            return []
+        if not self.heat_maps or decider is None:
+            return None, []
         own = [clip for clip in scores.clips if clip.track_id == decider.track_id]
         if not own:
-            return []
+            return None, []
         clip = max(own, key=lambda one: one.score)
         faces = [found.faces[place][index] for index in clip.places]
-        member = self.members[0]
-        maps = self.explain(member.detector, clip_frames(member, faces))
-        return [
-            Picture("heat", face.crop.frame_index, face.crop.pts_seconds, decider.track_id,
-                    encoded(image, ".jpg"), f"{decider.name}, {face.crop.pts_seconds:.1f} s")
-            for face, image in zip(faces, maps, strict=True)
-        ]  # fmt: skip
+        return draw_heat_maps(self.members[0], faces, decider)
 
 
 def load_detector(checkpoint: Path | str, **options: Any) -> Predictor:  # noqa: ANN401 - Predictor's

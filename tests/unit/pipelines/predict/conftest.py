@@ -107,21 +107,6 @@ def save_model(tmp_path: Path) -> SaveModel:
 
 
 @pytest.fixture(scope="session")
-def two_people(tmp_path_factory: pytest.TempPathFactory, draw_faces: Draw) -> Path:
-    """Two people, the right one larger, in 12 frames at 6 per second."""
-    path = tmp_path_factory.mktemp("people") / "two.mp4"
-    frames = [
-        np.hstack(
-            [draw_faces([(80, 120)], width=160, size=70),
-             draw_faces([(120, 115 + index)], width=240, size=110)]
-        )
-        for index in range(12)
-    ]  # fmt: skip
-    write_video(path, frames, fps=6, crf=10)
-    return path
-
-
-@pytest.fixture(scope="session")
 def one_person(tmp_path_factory: pytest.TempPathFactory, draw_faces: Draw) -> Path:
     """One person in 24 frames at 6 per second."""
     path = tmp_path_factory.mktemp("people") / "one.mp4"

@@ -231,14 +231,22 @@ def test_a_timeline_lies_inside_its_drawing(save_model: SaveModel, one_person: P
     assert [x for x, _, _ in line.dots] == sorted(x for x, _, _ in line.dots)
 
 
-def test_heat_maps_come_from_whoever_draws_them(save_model: SaveModel, one_person: Path) -> None:
-    def paint(detector: Any, frames: Any) -> list[np.ndarray]:
-        return [np.full((*frame.shape[1:], 3), 9, np.uint8) for frame in frames]
-
-    evidence = predictor_of(save_model(), explain=paint).predict(one_person)
+def test_heat_maps_show_the_clip_that_decided(save_model: SaveModel, one_person: Path) -> None:
+    checkpoint = save_model()
+    plain = predictor_of(checkpoint).predict(one_person)
+    evidence = predictor_of(checkpoint, heat_maps=True).predict(one_person)
     heat = [picture for picture in evidence.pictures if picture.kind == "heat"]
-    assert len(heat) == CLIPS["num_frames"]
-    assert "Where it looks" in render_html(evidence)
+    clip = max(evidence.tracks[0].clips, key=lambda one: one.score)
+    assert [picture.frame for picture in heat] == list(clip.frames)
+    assert evidence.heat_maps is not None
+    assert (evidence.heat_maps.method, evidence.heat_maps.model) == ("grad_cam", "plain")
+    page = render_html(evidence)
+    assert "Where it looks" in page
+    assert evidence.heat_maps.words.split(",")[0] in page
+    assert evidence.to_json()["heat_maps"]["track_id"] == evidence.tracks[0].track_id
+    # To look does not change what is seen.
+    assert (plain.score, plain.heat_maps) == (evidence.score, None)
+    assert "Where it looks" not in render_html(plain)
 
 
 def test_a_checkpoint_cannot_have_anything_else_built(save_model: SaveModel) -> None:
