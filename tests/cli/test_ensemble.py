@@ -101,6 +101,17 @@ def test_every_rule_leaves_a_run_with_a_report(
     assert ("a tie counts as fake" in said) == (rule == "hard")
 
 
+def test_the_number_of_clips_behind_a_score_counts(runs: str, ensemble: Ensemble) -> None:
+    tables = []
+    for top_k in (1, 2):
+        out_dir = ensemble(runs, "eval.video_score=topk", f"eval.top_k={top_k}")
+        card = json.loads((out_dir / "run.json").read_text())
+        assert card["video_score"] == f"mean of its {top_k} highest clips"
+        assert card["video_score"] in (out_dir / "report.md").read_text()
+        tables.append(read_predictions(out_dir / "predictions.parquet")["score"])
+    assert (tables[0] > tables[1]).all()
+
+
 def test_soft_voting_of_equal_runs_is_that_run(tmp_path: Path, ensemble: Ensemble) -> None:
     one, two = make_run(tmp_path / "train/a", 0), make_run(tmp_path / "train/b", 0)
     out_dir = ensemble(f"runs=[{one},{two}]")

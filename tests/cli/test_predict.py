@@ -243,3 +243,31 @@ def test_other_settings_than_the_training_look_elsewhere(
     assert [frame["index"] for frame in evidence["frames"]] == [0, 1, 2]
     seen = [index for clip in evidence["tracks"][0]["clips"] for index in clip["frames"]]
     assert sorted(seen) == [0, 1, 2]
+
+
+def test_names_of_files_are_no_markup(
+    test_videos: pd.DataFrame, ask: Callable[..., tuple[int, str, Path]], tmp_path: Path
+) -> None:
+    file = tmp_path / "a [" / "b] of Interview [dQw4w9WgXcQ].mp4"
+    file.parent.mkdir()
+    shutil.copy(test_videos["path"][0], file)
+    code, said, _ = ask(str(file))
+    assert code == 0
+    assert "a [/b] of Interview [dQw4w9WgXcQ].mp4" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["device=gpu"], "device=gpu cannot be used here"),
+        (["checkpoint=outputs/**.ckpt"], "checkpoint='outputs/**.ckpt' is not a pattern"),
+        (["y" * 300], "File name too long"),
+    ],
+)
+def test_words_that_cannot_be_used_are_a_sentence(
+    words: list[str], problem: str, trained_run: Path, ask: Callable[..., tuple[int, str, Path]]
+) -> None:
+    code, said, _ = ask("x.mp4", *words)
+    assert code == 2
+    assert problem in said
+    assert "Traceback" not in said

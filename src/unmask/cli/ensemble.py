@@ -28,6 +28,7 @@ def _ensemble(call: Call) -> None:
         rule=config.rule,
         out_dir=call.run_dir,
         how=config.eval.video_score,
+        top_k=config.eval.top_k,
         grid_max=config.grid_max,
     )
     call.save_config()

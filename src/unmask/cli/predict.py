@@ -7,7 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from unmask.cli.run import EXIT_BAD_INPUT, Call, console, print_error, run_verb
 from unmask.config.schema import PredictConfig
@@ -26,6 +28,8 @@ _FLAGS_WITH_VALUE: Final = frozenset(
     {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"}
 )
 _UNIFORM_FRAMES, _FIRST_FRAMES = 30, 100
+# Names of files and models are text, whatever brackets they hold.
+_say = partial(console.print, highlight=False, soft_wrap=True, markup=False)
 
 
 def predict(arguments: list[str]) -> None:
@@ -85,7 +89,7 @@ def _files(paths: Sequence[Path]) -> tuple[list[Path], int]:
     for path in paths:
         try:
             files += files_to_judge(path)
-        except VideoError as error:
+        except (VideoError, OSError) as error:  # the latter of a path that cannot be looked at
             print_error(str(error))
             num_failed += 1
     return files, num_failed
@@ -102,12 +106,10 @@ def _folders(out: Path, files: Sequence[Path]) -> list[Path]:
 def _predictor(config: PredictConfig) -> Predictor:
     if config.checkpoint is None:
         path = newest_demo(config.paths.outputs_dir, config.paths.models_dir)
-        console.print(
+        _say(
             f"No checkpoint was named, so the demo model {path} answers. It has only ever seen "
             "synthetic people: what it says of real ones means nothing.",
             style="yellow",
-            highlight=False,
-            soft_wrap=True,
         )
         checkpoints = [path]
     else:
@@ -134,16 +136,16 @@ def _sampling(config: PredictConfig) -> SamplingPolicy | None:
 
 def _show(file: Path, evidence: Evidence, folder: Path, *, html: bool) -> None:
     word, colour = WORDS[evidence.verdict], _COLOURS[evidence.verdict]
-    console.print(f"\n[bold {colour}]{word}[/]: {file}", highlight=False, soft_wrap=True)
-    console.print(evidence.reason, highlight=False, soft_wrap=True, markup=False)
+    _say(Text.assemble("\n", (word, f"bold {colour}"), f": {file}"))
+    _say(evidence.reason)
     if evidence.tracks:
         head, rows = vote_table(evidence)
-        table = Table(*head)
+        table = Table(*map(escape, head))
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         console.print(table)
     for caution in evidence.cautions:
-        console.print(f"  ! {caution.sentence}", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"Evidence: {folder / 'evidence.json'}", highlight=False, soft_wrap=True)
+        _say(f"  ! {caution.sentence}")
+    _say(f"Evidence: {folder / 'evidence.json'}")
     if html:
-        console.print(f"Page: {folder / 'verdict.html'}", highlight=False, soft_wrap=True)
+        _say(f"Page: {folder / 'verdict.html'}")

@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from unmask.core.errors import DataError
+
 # Some network file systems are mounted without locks.
 _NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
@@ -89,7 +91,25 @@ def write_json(path: Path, value: Any, *, default: Callable[[Any], Any] | None =
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table atomically with fixed settings, so that equal tables give equal bytes."""
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", write_statistics=False)
+        pq.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            write_statistics=False,
+            write_page_checksum=True,  # or a damaged page is read as other numbers
+        )
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """Read a table and check its pages.
+
+    Raises:
+        DataError: If the file is not Parquet, or damaged.
+    """
+    try:
+        return pq.read_table(path, page_checksum_verification=True)
+    except (pa.ArrowInvalid, OSError) as error:  # the latter where pages are damaged
+        raise DataError(f"{path} is not a readable Parquet file: {error}.") from error
 
 
 def sha256_of_file(path: Path) -> str:

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from unmask.core.errors import DataError
-from unmask.core.files import sha256_of_file, write_parquet
+from unmask.core.files import read_parquet, sha256_of_file, write_parquet
 from unmask.data.store import FaceStore
 
 Bits = npt.NDArray[np.uint8]
@@ -153,7 +152,7 @@ def _cached(path: Path, key: bytes) -> pa.Table | None:
     if not path.is_file():
         return None
     try:
-        table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError):
+        table = read_parquet(path)
+    except DataError:
         return None  # a cache: it is made anew
     return table if (table.schema.metadata or {}).get(b"key") == key else None

@@ -9,10 +9,9 @@ from typing import Final
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from unmask.core.errors import DataError
-from unmask.core.files import sha256_of_file, write_parquet
+from unmask.core.files import read_parquet, sha256_of_file, write_parquet
 
 SPLITS: Final = ("train", "val", "test")
 KINDS: Final = ("video", "image", "frames")
@@ -162,10 +161,7 @@ def read_table(path: Path, name: str) -> pd.DataFrame:
     schema, _ = KEYS[name]
     if not path.is_file():
         raise DataError(f"There is no {path.name} at {path}; `unmask prepare` writes it.")
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path} is not a readable Parquet file: {error}.") from error
+    table = read_parquet(path)
     if table.schema.names != schema.names:
         raise DataError(
             f"{path} has the columns {table.schema.names}, but this version needs {schema.names}. "

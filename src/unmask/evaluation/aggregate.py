@@ -20,6 +20,21 @@ TOP_K = 3
 VIDEO_COLUMNS = [*VIDEO_KEY, *VIDEO_FACTS, "score", "num_clips"]
 
 
+def in_words(how: str, top_k: int = TOP_K) -> str:
+    """Say what a video's score is.
+
+    Example:
+        >>> in_words("topk", 3)
+        'mean of its 3 highest clips'
+    """
+    words = {
+        "mean": "mean over its clips",
+        "max": "highest of its clips",
+        "topk": f"mean of its {top_k} highest clips",
+    }
+    return words[how]
+
+
 def video_scores(
     predictions: pd.DataFrame, how: Aggregation = "mean", *, top_k: int = TOP_K
 ) -> pd.DataFrame:

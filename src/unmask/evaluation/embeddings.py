@@ -6,11 +6,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from unmask.core.errors import DataError, PredictionsError
-from unmask.core.files import write_parquet
+from unmask.core.files import read_parquet, write_parquet
 from unmask.evaluation.predictions import PREDICTIONS, VIDEO_KEY
 
 EMBEDDINGS: Final = pa.schema(
@@ -93,10 +92,7 @@ def read_embeddings(path: Path) -> pd.DataFrame:
             f"There is no {path.name} in {path.parent}; `unmask evaluate run={path.parent} "
             "eval.embeddings=true` writes it, where the model describes single frames."
         )
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path} is not a readable Parquet file: {error}.") from error
+    table = read_parquet(path)
     if table.schema.names != EMBEDDINGS.names:
         raise DataError(f"{path} has the columns {table.schema.names}, not {EMBEDDINGS.names}.")
     frame: pd.DataFrame = table.to_pandas()

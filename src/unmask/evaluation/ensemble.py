@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 from unmask.core.errors import PredictionsError
-from unmask.evaluation.aggregate import Aggregation, video_scores
+from unmask.evaluation.aggregate import TOP_K, Aggregation, video_scores
 from unmask.evaluation.calibration import logits
 from unmask.evaluation.metrics import (
     Labels,
@@ -140,13 +140,17 @@ class Combination:
 
 
 def join_members(
-    predictions_of: Mapping[str, pd.DataFrame], how: Aggregation = "mean"
+    predictions_of: Mapping[str, pd.DataFrame],
+    how: Aggregation = "mean",
+    *,
+    top_k: int = TOP_K,
 ) -> JoinedScores:
     """Join what members say of the same videos.
 
     Args:
         predictions_of: Member -> checked predictions, at least two of them.
         how: How the clips of a video give its score.
+        top_k: Clips behind it where ``how`` is ``"topk"``.
 
     Raises:
         PredictionsError: If there are fewer than two members, or two of them have scored different
@@ -158,7 +162,7 @@ def join_members(
             + "".join(f": '{name}'." for name in predictions_of)
         )
     names = tuple(predictions_of)
-    tables = [video_scores(predictions_of[name], how) for name in names]
+    tables = [video_scores(predictions_of[name], how, top_k=top_k) for name in names]
     for name, table in zip(names[1:], tables[1:], strict=True):
         _require_same_videos(names[0], tables[0], name, table)
     clips = predictions_of[names[0]].sort_values(PREDICTIONS_KEY)

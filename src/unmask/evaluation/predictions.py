@@ -11,11 +11,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from unmask.core.errors import DataError, PredictionsError
-from unmask.core.files import write_parquet
+from unmask.core.files import read_parquet, write_parquet
 from unmask.core.labels import FAKE, REAL
 
 PREDICTIONS: Final = pa.schema(
@@ -222,8 +221,5 @@ def _read(path: Path) -> pd.DataFrame:
             f"There is no {path.name} in {path.parent}; "
             f"`unmask evaluate run={path.parent}` writes it."
         )
-    try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path} is not a readable Parquet file: {error}.") from error
+    frame: pd.DataFrame = read_parquet(path).to_pandas()
     return frame

@@ -6,7 +6,7 @@ most that share of fakes below the lower one.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import floor
 from typing import Any, Final, Literal
 
@@ -28,6 +28,9 @@ class Band:
     """Two thresholds, and what is known of them.
 
     A score above ``upper`` is called fake, one below ``lower`` real, and all others uncertain.
+    Where they bound a gap between the classes, the ends themselves are scores of the classes: one
+    at ``upper`` is fake, one at ``lower`` real. Votes and saturated networks score nothing but
+    such ends.
 
     Args:
         lower: In [0, 1].
@@ -35,9 +38,10 @@ class Band:
         num_real: Real validation videos behind it; 0 where nothing fixed it.
         num_fake: Fake validation videos behind it; 0 where nothing fixed it.
         max_error: The share that was asked for.
-        real_above: Share of those real videos above ``upper``.
-        fake_below: Share of those fakes below ``lower``.
+        real_above: Share of those real videos that are called fake.
+        fake_below: Share of those fakes that are called real.
         source: Where it comes from, in words.
+        is_gap: Whether the classes lie so far apart that the ends belong to them.
     """
 
     lower: float
@@ -48,6 +52,7 @@ class Band:
     real_above: float = 0.0
     fake_below: float = 0.0
     source: str = "no validation set; 0.5 stands in"
+    is_gap: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.lower <= self.upper <= 1.0:
@@ -68,9 +73,11 @@ class Band:
 
     def verdict(self, score: float) -> Verdict:
         """Return what to call a score."""
-        if score > self.upper:
+        if score > self.upper or (self.is_gap and score == self.upper):
             return "fake"
-        return "real" if score < self.lower else "uncertain"
+        if score < self.lower or (self.is_gap and score == self.lower):
+            return "real"
+        return "uncertain"
 
     def reason(self, score: float) -> str:
         """Say in a sentence why a score is called so."""
@@ -79,6 +86,8 @@ class Band:
             return f"The score {score:.3f} is compared with {' and '.join(ends)}: {self.source}."
         share = f"at most {100 * self.max_error:g} %"
         said, lower, upper = _told_apart(score, self.lower, self.upper)
+        if self.is_gap:
+            return self._reason_of_gap(score, said, lower, upper, share)
         sentences = {
             "fake": f"The score {said} lies above {upper}, which {share} of the "
             f"{self.num_real} real validation videos exceed.",
@@ -86,6 +95,17 @@ class Band:
             f"{self.num_fake} fake validation videos fall short of.",
             "uncertain": f"The score {said} lies between {lower} and {upper}, where real and fake "
             "validation videos cannot be told apart well enough.",
+        }
+        return sentences[self.verdict(score)]
+
+    def _reason_of_gap(self, score: float, said: str, lower: str, upper: str, share: str) -> str:
+        sentences = {
+            "fake": f"The score {said} is not below {upper}, which {share} of the {self.num_real} "
+            "real validation videos reach.",
+            "real": f"The score {said} is not above {lower}, which all but {share} of the "
+            f"{self.num_fake} fake validation videos exceed.",
+            "uncertain": f"The score {said} lies between {lower} and {upper}, where {share} of the "
+            "validation videos of either class lay: too few to say whose it is.",
         }
         return sentences[self.verdict(score)]
 
@@ -139,8 +159,8 @@ def fix_band(labels: Labels, scores: Scores, *, source: str, max_error: float = 
 
     ``upper`` is the lowest score that at most ``max_error`` of the real videos exceed, ``lower``
     the highest that at most ``max_error`` of the fakes fall short of. Where the classes lie so far
-    apart that these two cross, they change places: both promises still hold, and scores in the gap,
-    such as no validation video had, are uncertain.
+    apart that these two cross, they change places and bound a gap: both promises still hold, and
+    scores inside it, where at most ``max_error`` of either class lay, are uncertain.
 
     Args:
         labels: 0 real, 1 fake, (n,); of videos.
@@ -166,14 +186,14 @@ def fix_band(labels: Labels, scores: Scores, *, source: str, max_error: float = 
     real_end = float(reals[len(reals) - 1 - floor(max_error * len(reals) + 1e-9)])
     fake_end = float(fakes[floor(max_error * len(fakes) + 1e-9)])
     lower, upper = min(real_end, fake_end), max(real_end, fake_end)
-    return Band(
-        lower=lower,
-        upper=upper,
+    band = Band(lower, upper, is_gap=real_end < fake_end)
+    return replace(
+        band,
         num_real=len(reals),
         num_fake=len(fakes),
         max_error=max_error,
-        real_above=float((reals > upper).mean()),
-        fake_below=float((fakes < lower).mean()),
+        real_above=float(np.mean([band.verdict(score) == "fake" for score in reals])),
+        fake_below=float(np.mean([band.verdict(score) == "real" for score in fakes])),
         source=source,
     )
 

@@ -62,7 +62,7 @@ def learned_attention(detector: AnyDetector, frames: Tensor, is_frame: Tensor) -
         if isinstance(module, AttentionBlock):
             places[name] = _on_frames(detector, shown[f"{name}.map"], is_frame)
         elif isinstance(module, SpatialTransformer) and isinstance(detector, Detector):
-            windows[name] = _windows(shown[f"{name}.theta"], is_frame, detector.image_size)
+            windows[name] = _windows(shown[f"{name}.theta"], is_frame, detector.backbone)
     return LearnedAttention(weights, places, windows)
 
 
@@ -98,9 +98,14 @@ def _on_frames(detector: AnyDetector, maps: Tensor, is_frame: Tensor) -> FloatAr
     return np.asarray(all_frames.cpu().numpy(), dtype=np.float32)
 
 
-def _windows(theta: Tensor, is_frame: Tensor, size: int) -> NDArray[np.float32]:
+def _windows(theta: Tensor, is_frame: Tensor, backbone: Any) -> NDArray[np.float32]:  # noqa: ANN401 - any backbone
+    left, right, above, below = getattr(backbone, "margins", (0, 0, 0, 0))
+    size = theta.new_tensor(
+        [backbone.image_size + left + right, backbone.image_size + above + below]
+    )
     corners = theta.new_tensor([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]])
-    places = (corners @ theta.transpose(1, 2) + 1) / 2 * size  # -1 and 1 are the outer edges
+    # -1 and 1 are the outer edges of what the network sees, margins included.
+    places = (corners @ theta.transpose(1, 2) + 1) / 2 * size - theta.new_tensor([left, above])
     windows = np.full((is_frame.shape[1], 4, 2), np.nan, dtype=np.float32)
     windows[: len(theta)] = places.float().cpu().numpy()
     return windows

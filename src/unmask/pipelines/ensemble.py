@@ -10,7 +10,7 @@ import pandas as pd
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file, write_json
 from unmask.core.reproducibility import package_versions
-from unmask.evaluation.aggregate import Aggregation
+from unmask.evaluation.aggregate import TOP_K, Aggregation, in_words
 from unmask.evaluation.ensemble import (
     TIES,
     Combination,
@@ -44,7 +44,7 @@ class EnsembleCard:
         source_datasets: The same as a list.
         num_parameters: Of all members together.
         val_video_auc: ROC AUC over the validation videos that also chose thresholds and weights.
-        video_score: How the clips of a member's video give its score.
+        video_score: How the clips of a member's video give its score, in words.
         manifest_hashes: SHA-256 of each data set's ``videos.parquet``.
         stores: Folder of each data set's face crops.
         leak_allowed: Whether leaks were let through for any member.
@@ -65,7 +65,7 @@ class EnsembleCard:
     source_datasets: list[str]
     num_parameters: int
     val_video_auc: float
-    video_score: Aggregation
+    video_score: str
     manifest_hashes: dict[str, str]
     stores: dict[str, str]
     leak_allowed: bool
@@ -100,6 +100,7 @@ def ensemble(
     rule: Rule,
     out_dir: Path,
     how: Aggregation = "mean",
+    top_k: int = TOP_K,
     grid_max: int = 3,
 ) -> EnsembleSummary:
     """Combine the predictions of runs and write them as a run of their own.
@@ -112,6 +113,7 @@ def ensemble(
         rule: How to combine them, see :func:`unmask.evaluation.ensemble.fit_combination`.
         out_dir: The ensemble's folder.
         how: How the clips of a member's video give its score.
+        top_k: Clips behind it where ``how`` is ``"topk"``.
         grid_max: Largest weight that ``rule="grid"`` tries.
 
     Returns:
@@ -124,10 +126,11 @@ def ensemble(
     """
     runs = _named([read_run(run_dir) for run_dir in run_dirs])
     sources_of = {name: run.source_datasets for name, run in runs.items()}
-    joined = join_members({name: run.predictions for name, run in runs.items()}, how)
+    predictions = {name: run.predictions for name, run in runs.items()}
+    joined = join_members(predictions, how, top_k=top_k)
     combination = fit_combination(joined, rule, sources_of=sources_of, grid_max=grid_max)
     agreement = member_agreement(joined, [one.threshold for one in combination.members])
-    card = _card_of(runs, joined, combination, name=out_dir.name, how=how)
+    card = _card_of(runs, joined, combination, name=out_dir.name, video_score=in_words(how, top_k))
     write_predictions(out_dir / "predictions.parquet", ensemble_predictions(joined, combination))
     unscored = pd.concat([run.unscored for run in runs.values()], ignore_index=True)
     write_unscored(out_dir / "unscored.parquet", unscored.drop_duplicates(VIDEO_KEY))
@@ -153,7 +156,7 @@ def _card_of(
     combination: Combination,
     *,
     name: str,
-    how: Aggregation,
+    video_score: str,
 ) -> EnsembleCard:
     sources = all_sources({name: run.source_datasets for name, run in runs.items()})
     validation = joined.validation(sources)
@@ -172,7 +175,7 @@ def _card_of(
         source_datasets=sources,
         num_parameters=sum(int(one.get("num_parameters") or 0) for one in facts),
         val_video_auc=roc_auc(validation.labels, combination.apply(validation.scores)),
-        video_score=how,
+        video_score=video_score,
         manifest_hashes={d: h for one in reversed(facts) for d, h in _dict(one, "manifest_hashes")},
         stores=stores,
         leak_allowed=any(run.leak_allowed for run in runs.values()),

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unmask.core.errors import DataError, PredictionsError
-from unmask.core.files import sha256_of_json, write_parquet
+from unmask.core.files import read_parquet, sha256_of_json, write_parquet
 from unmask.data.dataset import FaceClips
 from unmask.evaluation.embeddings import embeddings_table, read_embeddings
 from unmask.evaluation.predictions import check_predictions, predictions_table
@@ -94,10 +94,10 @@ class ScoreFile:
         if not self._path.is_file() or _facts_of(self._path) != self._facts:
             return None
         try:
-            predictions = check_predictions(pq.read_table(self._path).to_pandas())
+            predictions = check_predictions(read_parquet(self._path).to_pandas())
             has_embeddings = self._embeddings_path.is_file()
             embeddings = read_embeddings(self._embeddings_path) if has_embeddings else None
-        except (pa.ArrowInvalid, OSError, DataError, PredictionsError):
+        except (DataError, PredictionsError):
             return None  # it is made anew
         return KeptScores(predictions, embeddings)
 

@@ -92,7 +92,7 @@ def models_table(models: Iterable[LocalModel]) -> Table:
     for place, model in enumerate(models, start=1):
         card = model.card
         if card is None:
-            table.add_row(str(place), model.problem or "no card: nothing is known of it")
+            table.add_row(str(place), escape(model.problem or "no card: nothing is known of it"))
             continue
         tests = [
             f"{row['dataset']} {number(row['auc']['value'])} {interval(row['auc'])}"
@@ -101,8 +101,8 @@ def models_table(models: Iterable[LocalModel]) -> Table:
         ]
         table.add_row(
             str(place),
-            str(card["model"]),
-            "\n".join(card["source_datasets"]),
+            escape(str(card["model"])),
+            escape("\n".join(card["source_datasets"])),
             escape("\n".join(tests)) or "never tested",
             number(card["val_auc"]),
         )
@@ -131,4 +131,7 @@ def _newest_first(paths: Iterable[Path]) -> list[Path]:
 def _glob(pattern: str) -> list[Path]:
     path = Path(pattern)
     root = Path(path.anchor) if path.is_absolute() else Path()
-    return list(root.glob(str(path.relative_to(path.anchor))))
+    try:
+        return list(root.glob(str(path.relative_to(path.anchor))))
+    except ValueError as error:  # "**" beside other letters
+        raise DataError(f"checkpoint='{pattern}' is not a pattern: {error}.") from error

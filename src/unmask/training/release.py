@@ -53,6 +53,12 @@ class ClipRecipe:
     clips: dict[str, Any]
 
     @property
+    def max_tracks(self) -> int | None:
+        """Face tracks of a video that evaluation looks at, the largest first; None for all."""
+        kept = [most for most in (self.crops.get("max_tracks"), self.layout.max_tracks) if most]
+        return min(kept, default=None)
+
+    @property
     def is_current(self) -> bool:
         """Whether this version of the program cuts the same pixels."""
         return bool(self.crops.get("version") == EXTRACTION_VERSION)

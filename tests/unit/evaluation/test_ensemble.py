@@ -197,6 +197,13 @@ def test_clips_become_videos_before_they_are_joined() -> None:
     assert joined.videos["example_crop"].tolist() == ["0.jpg", "1.jpg"]
 
 
+def test_a_members_score_of_a_video_can_be_that_of_its_highest_clips() -> None:
+    clips = predictions([0.2, 0.8], clips=3)
+    clips["score"] = [0.1, 0.2, 0.6, 0.7, 0.8, 0.9]
+    joined = join_members({"a": clips, "b": clips}, "topk", top_k=2)
+    assert joined.scores[0] == pytest.approx([0.4, 0.85])
+
+
 def test_the_order_of_rows_changes_nothing(joined: JoinedScores) -> None:
     shuffled = join_members(
         {

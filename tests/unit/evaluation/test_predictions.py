@@ -71,6 +71,24 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
         read_predictions(path)
 
 
+def test_a_damaged_table_is_noticed_or_says_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.parquet"
+    write_predictions(
+        path, table(*(clip(clip_index=index, score=index / 400) for index in range(400)))
+    )
+    whole, content = read_predictions(path), path.read_bytes()
+    noticed = 0
+    for start in range(4, len(content) - 48, 40):
+        path.write_bytes(content[:start] + bytes(40) + content[start + 40 :])
+        try:
+            read = read_predictions(path)
+        except DataError:
+            noticed += 1
+        else:  # bytes of no meaning
+            pd.testing.assert_frame_equal(read, whole)
+    assert noticed > 20
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [

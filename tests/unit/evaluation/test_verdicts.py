@@ -23,12 +23,26 @@ def test_one_of_twenty_may_lie_on_the_wrong_side() -> None:
     assert not band.is_small
 
 
-def test_a_gap_that_no_validation_video_filled_is_uncertain() -> None:
+def test_a_gap_is_uncertain_and_its_ends_belong_to_the_classes() -> None:
     band = band_of([0.1, 0.2], [0.8, 0.9])
     assert (band.lower, band.upper) == (0.2, 0.8)
-    assert [band.verdict(score) for score in (0.1, 0.2, 0.5, 0.8, 0.9)] == [
-        "real", "uncertain", "uncertain", "uncertain", "fake",
+    assert [band.verdict(score) for score in (0.1, 0.2, 0.21, 0.5, 0.79, 0.8, 0.9)] == [
+        "real", "real", "uncertain", "uncertain", "uncertain", "fake", "fake",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fakes", [[1.0] * 40, [1.0] * 38 + [0.9, 0.95]])
+def test_a_saturated_score_is_called_what_its_class_is(fakes: list[float]) -> None:
+    band = band_of([0.0] * 40, fakes)
+    assert [band.verdict(score) for score in (0.0, 0.5, 1.0)] == ["real", "uncertain", "fake"]
+    assert "at most 5 % of the validation videos of either class" in band.reason(0.5)
+    assert "is not below 1.000, which at most 5 % of the 40 real" in band.reason(1.0)
+    assert "is not above 0.000, which all but at most 5 % of the 40 fake" in band.reason(0.0)
+
+
+def test_one_score_for_all_decides_nothing() -> None:
+    band = band_of([1.0] * 40, [1.0] * 40)
+    assert band.verdict(1.0) == "uncertain"
 
 
 score_lists = st.lists(st.floats(0, 1), min_size=1, max_size=60)
@@ -73,7 +87,7 @@ def test_the_stand_in_says_that_nothing_fixed_it() -> None:
 
 
 def test_reasons_name_score_and_threshold() -> None:
-    band = band_of([0.1] * 20, [0.9] * 20)
+    band = band_of([0.1] * 18 + [0.9] * 2, [0.1] * 2 + [0.9] * 18)
     assert "0.950 lies above 0.900" in band.reason(0.95)
     assert "0.050 lies below 0.100" in band.reason(0.05)
     assert "between 0.100 and 0.900" in band.reason(0.5)

@@ -76,3 +76,17 @@ def test_a_spatial_transformer_shows_the_window_that_it_reads(random_clip: Clip)
     windows = learned_attention(Detector(backbone, MeanHead), frames, is_frame).windows["stn"]
     assert windows[0].tolist() == [[0, 0], [32, 0], [32, 64], [0, 64]]  # the left half
     assert np.isnan(windows[1]).all()
+
+
+def test_a_window_is_told_in_the_image_without_the_margins_that_a_network_sees(
+    random_clip: Clip,
+) -> None:
+    torch.manual_seed(0)
+    backbone = TimmBackbone(
+        "test_vit", image_size=61, pretrained=False,
+        insert={"stn": Insert("blocks.0", SpatialTransformer)},
+    )  # fmt: skip
+    assert backbone.margins == (1, 2, 1, 2)
+    frames, is_frame = random_clip(1, 61)
+    windows = learned_attention(Detector(backbone, MeanHead), frames, is_frame).windows["stn"]
+    np.testing.assert_allclose(windows[0], [[-1, -1], [63, -1], [63, 63], [-1, 63]], atol=1e-4)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from unmask.core.errors import ConfigError
 from unmask.faces.device import resolved_device
 
 
@@ -14,5 +15,11 @@ def test_auto_is_a_gpu_when_there_is_one(
     resolved_device.cache_clear()
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:zero"])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(ConfigError, match=f"device={device} cannot be used here"):
+        resolved_device(device)
+
+
 def test_a_named_device_stays() -> None:
-    assert resolved_device("cuda:1") == "cuda:1"
+    assert resolved_device("cpu:0") == "cpu:0"

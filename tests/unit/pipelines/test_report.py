@@ -236,19 +236,46 @@ def test_the_comparison_needs_no_network_and_says_the_same_twice(tmp_path: Path)
     assert first.latex.read_text().count(r"\toprule") == first.latex.read_text().count(r"\caption")
 
 
-def test_features_are_drawn_and_scored_where_the_run_has_them(run_dir: Path) -> None:
+def add_features(run_dir: Path, *, gap: float, length: int) -> None:
     clips = pd.read_parquet(run_dir / "predictions.parquet")
     videos = clips.drop_duplicates("video_id")[
         ["dataset", "video_id", "split", "label", "method", "group"]
     ]
     generator = np.random.default_rng(0)
     vectors = [
-        (generator.normal(0, 1, 4) + 3 * label).astype(np.float16) for label in videos["label"]
+        (generator.normal(0, 1, length) + gap * label).astype(np.float16)
+        for label in videos["label"]
     ]
     videos.assign(vector=vectors).to_parquet(run_dir / "embeddings.parquet")
+
+
+def test_features_are_drawn_and_scored_where_the_run_has_them(run_dir: Path) -> None:
+    add_features(run_dir, gap=3, length=4)
     text = report(run_dir, num_resamples=FEW).markdown.read_text()
     section = text[text.index("## Features of the backbone") :]
     assert re.search(r"\| away, test \| (0\.9\d\d|1\.000) \|", section)
+
+
+def test_nothing_is_scored_on_what_it_was_fitted_on(run_dir: Path) -> None:
+    write_predictions(run_dir / "predictions.parquet", pd.DataFrame(clips("home", "val", 9, 0.3)))
+    add_features(run_dir, gap=0, length=200)  # so many numbers tell any videos apart
+    text = report(run_dir, num_resamples=FEW).markdown.read_text()
+    section = text[text.index("## Features of the backbone") :]
+    assert re.search(r"\| home, val \| [^\d|]+ \| it was fitted on these videos \|", section)
+    assert "platt (fitted on these videos)" in text
+    assert "as scored (fitted" not in text
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [("mean", "mean over its clips"), ("max", "highest of its clips"),
+     ("topk", "mean of its 2 highest clips")],
+)  # fmt: skip
+def test_it_says_what_a_videos_score_is(run_dir: Path, how: str, words: str) -> None:
+    summary = report(run_dir, num_resamples=FEW, how=how, top_k=2)
+    pages = report_runs([run_dir], out_dir=run_dir, num_resamples=FEW, how=how, top_k=2)
+    for path in (summary.html, summary.markdown, pages.html, pages.markdown):
+        assert f"A video's score is the {words}." in path.read_text()
 
 
 def test_no_run_is_refused(tmp_path: Path) -> None:

@@ -37,7 +37,12 @@ def features_section(
         part = embeddings[
             (embeddings["dataset"] == block.dataset) & (embeddings["split"] == block.split)
         ]
-        value, reason = _linear_score(embeddings[is_fit], part)
+        is_own = block.dataset in sources and block.split == split
+        value, reason = (
+            (None, "it was fitted on these videos")
+            if is_own
+            else _linear_score(embeddings[is_fit], part)
+        )
         rows.append([Cell(block.title), number_cell(value), Cell(reason or DASH)])
         if len(part) > 1:
             pictures += _planes(block.title, part)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 from jinja2 import Environment
 
+from unmask.evaluation.aggregate import in_words
 from unmask.evaluation.report.examples import ExampleRow, choose_examples
 from unmask.evaluation.report.features import features_section
 from unmask.evaluation.report.figures import training_charts
@@ -40,6 +41,7 @@ FACT_NAMES: Final = {
     "num_parameters": "Parameters",
     "num_trainable": "Trainable parameters",
     "best_epoch": "Chosen epoch",
+    "video_score": "A member's score of a video",
     "git": "Commit",
     "manifest_hashes": "Manifests (SHA-256)",
     "versions": "Versions",
@@ -50,6 +52,7 @@ def environment() -> Environment:
     """Return the templates with the filters that write numbers."""
     templates = templates_of("unmask.evaluation.report")
     templates.filters |= {"cell": markdown_cell, "markdown_table": markdown_table}
+    templates.filters["video_score"] = in_words
     templates.globals |= {"roles": ROLES, "leak_mark": LEAK_MARK}
     return templates
 

@@ -146,10 +146,14 @@ def calibration_section(metrics: dict[str, Any], blocks: Sequence[Block]) -> Sec
             "is better. Isotonic regression answers 0 and 1, and one such video that is wrong "
             "costs 36 in the sum of the log loss."
         ]
+
+    def fitted_here(block: Block) -> str:
+        return " (fitted on these videos)" if block.role == "validation" else ""
+
     rows = [
         [
             Cell(block.title),
-            Cell("as scored" if name == AS_SCORED else name),
+            Cell("as scored" if name == AS_SCORED else name + fitted_here(block)),
             *(
                 number_cell(one[metric])
                 for metric in ("log_loss", "brier_score", "expected_calibration_error")

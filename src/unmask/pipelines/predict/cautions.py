@@ -8,6 +8,7 @@ import numpy as np
 
 from unmask.data.caps import MeanFramesCap
 from unmask.evaluation.verdicts import Band
+from unmask.faces.extract import FaceExtractor
 from unmask.pipelines.cards import SYNTHETIC_ONLY
 from unmask.pipelines.predict.evidence import Caution, Track
 from unmask.pipelines.predict.faces import FoundFaces
@@ -36,6 +37,7 @@ def cautions_of(
     tracks: Sequence[Track],
     members: Sequence[Member],
     band: Band,
+    extractor: FaceExtractor,
 ) -> tuple[Caution, ...]:
     """List what a reader of a verdict must know.
 
@@ -45,9 +47,11 @@ def cautions_of(
         tracks: The people.
         members: The models.
         band: Thresholds of the verdict.
+        extractor: How the file was looked at.
     """
     return (
         *_of_models(members, band),
+        *_of_look(members, extractor, num_frames=len(found.frames)),
         *(caution for track in tracks if track.decides for caution in _of_track(track, found)),
         *_of_others(tracks),
         *_of_compression(source, found),
@@ -80,6 +84,33 @@ def _of_models(members: Sequence[Member], band: Band) -> list[Caution]:
     if band.caution():
         cautions.append(Caution("thresholds", band.caution()))
     return cautions
+
+
+def _of_look(
+    members: Sequence[Member], extractor: FaceExtractor, *, num_frames: int
+) -> list[Caution]:
+    """Say where a file was looked at otherwise than the videos that fixed the thresholds."""
+    ways = set()
+    for member in members:
+        trained = member.recipe.extractor
+        if num_frames == 1 < member.recipe.layout.num_frames:
+            ways.add(f"one frame in the place of clips of {member.recipe.layout.num_frames}")
+        elif extractor.sampling != trained.sampling:
+            ways.add("other frames")
+        if least_face_prob(extractor) != least_face_prob(trained):
+            ways.add("another least probability of a face")
+    if not ways:
+        return []
+    sentence = (
+        f"It was looked at otherwise than the validation videos ({', '.join(sorted(ways))}), so "
+        "what they promise of thresholds and probabilities is not known to hold."
+    )
+    return [Caution("other_look", sentence)]
+
+
+def least_face_prob(extractor: FaceExtractor) -> float | None:
+    """Return the least probability of a face in a frame; None where a detector has none."""
+    return getattr(extractor.detector, "min_prob", None)
 
 
 def _of_track(track: Track, found: FoundFaces) -> list[Caution]:

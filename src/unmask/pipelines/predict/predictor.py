@@ -8,7 +8,7 @@ from typing import Any
 from unmask.core.reproducibility import package_versions
 from unmask.evaluation.verdicts import Verdict
 from unmask.faces.device import resolved_device
-from unmask.pipelines.predict.cautions import cautions_of
+from unmask.pipelines.predict.cautions import cautions_of, least_face_prob
 from unmask.pipelines.predict.evidence import (
     Evidence,
     FrameSeen,
@@ -146,7 +146,9 @@ class Predictor:
             models=tuple(map(_model, self.members, self.voting.weights)),
             voting=self.voting.rule,
             band=self.voting.band,
-            cautions=cautions_of(source, found, tracks, self.members, self.voting.band),
+            cautions=cautions_of(
+                source, found, tracks, self.members, self.voting.band, cut.extractor
+            ),
             settings=_settings(cut, self.members[0]),
             versions=package_versions(),
             seconds={part: round(value, 3) for part, value in watch.seconds.items()},
@@ -235,6 +237,6 @@ def _settings(cut: Cut, member: Member) -> dict[str, Any]:
     extractor = cut.extractor
     return {
         "sampling": {"policy": type(extractor.sampling).__name__, **vars(extractor.sampling)},
-        "min_face_prob": getattr(extractor.detector, "min_prob", None),
+        "min_face_prob": least_face_prob(extractor),
         "trained_sampling": extractor.sampling == member.recipe.extractor.sampling,
     }

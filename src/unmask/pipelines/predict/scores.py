@@ -162,7 +162,7 @@ def _aggregated(
         int(name): float(score)
         for name, score in zip(by_track["video_id"], by_track["score"], strict=True)
     }
-    most = member.recipe.layout.max_tracks
+    most = member.recipe.max_tracks
     scored = table if most is None else table[table["track_id"] < most]
     whole = video_scores(scored.assign(video_id=_FILE), how["how"], top_k=how["top_k"])
     return tracks, float(whole["score"].iloc[0]) if len(whole) else None

@@ -83,7 +83,7 @@ def save_model(tmp_path: Path) -> SaveModel:
         seed: int = 0,
         card: dict[str, Any] | None = None,
         clips: dict[str, Any] = CLIPS,
-        **crops: dict[str, Any],
+        **crops: Any,
     ) -> Path:
         torch.manual_seed(seed)
         detector = build_untrained(MODEL)
@@ -91,7 +91,10 @@ def save_model(tmp_path: Path) -> SaveModel:
             parameter.data.mul_(8)  # scores away from 0.5
         recipe_crops = copy.deepcopy(CROPS)
         for part, changes in crops.items():
-            recipe_crops[part] |= changes
+            if isinstance(changes, dict):
+                recipe_crops[part] |= changes
+            else:
+                recipe_crops[part] = changes
         facts: dict[str, Any] = {
             "format": 1, "model": MODEL, "dataset": "toy", "seed": seed,
             "recipe": {"crops": recipe_crops, "clips": clips},
