@@ -1,7 +1,8 @@
 """Fixtures that several folders of tests share."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import settings
+from playwright.sync_api import BrowserContext, sync_playwright
 
 from unmask.data.manifest import FACES, write_table
 from unmask.data.store import FaceStore
@@ -57,6 +59,20 @@ def make_store(tmp_path: Path) -> StoreMaker:
         return FaceStore.open(folder)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[BrowserContext]:
+    """Return one browser for all tests of a module, which keeps scripts from test to test."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs Chromium (apt-get install chromium)")
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        context = chromium.new_context()
+        context.set_default_timeout(120_000)
+        yield context
+        chromium.close()
 
 
 def _video_row(

@@ -2,33 +2,18 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, sync_playwright
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from playwright.sync_api import BrowserContext
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),  # the first test trains, and starts the server
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)"),
 ]
 WIDTHS = {"desktop": 1280, "phone": 390}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    """Return one browser for all, which keeps Gradio's scripts from test to test."""
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = chromium.new_context()
-        context.set_default_timeout(120_000)
-        yield context
-        chromium.close()
 
 
 class Visitor:
