@@ -1,5 +1,7 @@
 """The pages of runs and of their comparison, as a reader opens them."""
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +24,9 @@ def folder(
     out = tmp_path_factory.mktemp("comparison")
     for run in (trained_run, other):
         name = f"{run.name}_plain_cnn_transformer_with_a_long_name_on_synthetic_ffpp"
-        (out / name).symlink_to(run)
+        shutil.copytree(run, out / name)
+        card = json.loads((run / "run.json").read_text())
+        (out / name / "run.json").write_text(json.dumps(card | {"name": name}))
     main(["report", f"runs={out}/run*", "eval.num_resamples=20", f"hydra.run.dir={out}"])
     return out
 
