@@ -183,6 +183,9 @@ def main() -> None:
         called = [clip for clip, score in zip(test, scores[NUM_TEST:], strict=True) if score > 0.5]
         auc = roc_auc(labels.numpy(), scores)
         show(f"{name}: AUC {auc:.3f}, {len(called)} of {NUM_TEST} forged clips are called fake")
+        if not called:
+            show(f"{name} calls nothing fake, so there is nothing to explain.")
+            continue
         if args.picture is not None:
             draw(detector, called[:4], args.picture)
             args.picture = None  # of the first detector

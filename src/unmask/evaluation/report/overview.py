@@ -209,6 +209,6 @@ def _learning(variants: Sequence[Variant]) -> Section:
 
 def _latex(sections: Sequence[Section]) -> str:
     tables = [table for section in sections for table in (*section.tables, *section.folded)]
-    head = r"% Needs \usepackage{booktabs} and \usepackage{longtable}; read with \input."
+    head = r"% Needs \usepackage{booktabs,graphicx,longtable}; read with \input."
     parts = [latex_table(table, f"tab:unmask-{index}") for index, table in enumerate(tables, 1)]
     return "\n\n".join([head, *parts]) + "\n"

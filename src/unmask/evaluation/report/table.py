@@ -181,7 +181,9 @@ def latex_escape(text: str) -> str:
 
 
 def latex_table(table: Table, label: str) -> str:
-    r"""Write a table with booktabs' rules; a long one with longtable, so that it may break.
+    r"""Write a table with booktabs' rules, shrunk where it is wider than a line.
+
+    A long one is a longtable, so that it may break, and in small letters, which cannot be shrunk.
 
     Args:
         table: What to write.
@@ -199,17 +201,23 @@ def latex_table(table: Table, label: str) -> str:
     caption = rf"\caption{{{latex_escape(table.caption)}}}"
     columns = "l" * len(table.columns)
     if len(table.rows) > LONG_TABLE_ROWS:
-        begin = [rf"\begin{{longtable}}{{{columns}}}", rf"{caption}\label{{{label}}}\\"]
-        return "\n".join([*begin, *head, r"\endhead", *body, r"\end{longtable}"])
+        begin = [
+            r"\begingroup\scriptsize\setlength{\tabcolsep}{3pt}",
+            rf"\begin{{longtable}}{{{columns}}}",
+            rf"{caption}\label{{{label}}}\\",
+        ]
+        end = [r"\end{longtable}", r"\endgroup"]
+        return "\n".join([*begin, *head, r"\endhead", *body, *end])
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
             rf"{caption}\label{{{label}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{columns}}}",
             *head,
             *body,
-            r"\end{tabular}",
+            r"\end{tabular}}",
             r"\end{table}",
         ]
     )
