@@ -188,8 +188,9 @@ def _floor(comparisons: Sequence[Comparison]) -> str:
     if floor is None:
         return ""
     draws = min(one.found.num_resamples for one in comparisons if one.found)
-    rows = len(comparisons)
-    return f" Of {draws:,} draws, no p (Holm) of these {rows} rows can be below {floor:.3g}."
+    count = len(comparisons)
+    rows = "this 1 row" if count == 1 else f"these {count} rows"
+    return f" Of {draws:,} draws, no p (Holm) of {rows} can be below {floor:.3g}."
 
 
 def _methods(variants: Sequence[Variant], targets: Sequence[str]) -> Section:
