@@ -163,7 +163,8 @@ def _ranking(ranking: Ranking, protocol: Protocol) -> Section:
     notes = [
         what + " Its interval draws people anew in each data set. Variants that were tested on "
         "other data sets, or on other videos of these, have a ranking of their own, because means "
-        "over different videos cannot be compared."
+        "over different videos cannot be compared.",
+        *_some_seeds_alone(ranking),
     ]
     tables = [ranking_table(ranking)]
     if len(ranking.places) > 1:
@@ -180,6 +181,18 @@ def _ranking(ranking: Ranking, protocol: Protocol) -> Section:
     return Section(
         f"{title}: {over}", notes=notes, tables=tables, pictures=[ranking_picture(ranking)]
     )
+
+
+def _some_seeds_alone(ranking: Ranking) -> list[str]:
+    """Name the data sets that a mean leaves out, because not every seed was tested there."""
+    found = [
+        f"{variant.title} ({', '.join(missing)})"
+        for variant in (place.variant for place in ranking.places)
+        if (missing := [name for name in targets_of(variant.runs) if name not in variant.targets])
+    ]
+    if not found:
+        return []
+    return [f"Not every seed was tested there, hence left out of the mean: {'; '.join(found)}."]
 
 
 def _floor(comparisons: Sequence[Comparison]) -> str:

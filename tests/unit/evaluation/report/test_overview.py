@@ -48,6 +48,14 @@ def test_the_floor_of_the_p_values_is_printed(make_run: MakeRun) -> None:
     assert "Of 400 draws, no p (Holm) of this 1 row can be below 0.00499." in page.markdown
 
 
+def test_a_data_set_that_some_seeds_lack_is_named_beside_the_ranking(make_run: MakeRun) -> None:
+    runs = [make_run("m"), make_run("m", seed=2, targets={"home": range(8)})]
+    page = render_overview(runs, PROTOCOL)
+    expected = "Not every seed was tested there, hence left out of the mean: m ← home (away)."
+    assert page.markdown.count(expected) == 1
+    assert "hence left out" not in render_overview(runs[:1], PROTOCOL).markdown
+
+
 # Runs of one name
 
 
