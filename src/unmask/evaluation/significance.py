@@ -28,7 +28,7 @@ ALPHA: Final = 0.05
 # Up to so many groups, a table of wins between each two of them makes a draw 10 times cheaper; one
 # of 500 takes 2 MB.
 MAX_TABLE_GROUPS: Final = 500
-# Products behind the draws of one target that are still quickly taken, in about 5 s on one core.
+# Products behind the draws of one target that are still quickly taken, in about 10 s on one core.
 MAX_PRODUCTS: Final = 100_000_000_000
 
 

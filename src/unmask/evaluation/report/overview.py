@@ -200,10 +200,11 @@ def _floor(comparisons: Sequence[Comparison]) -> str:
     floor = smallest_corrected(comparisons)
     if floor is None:
         return ""
-    draws = min(one.found.num_resamples for one in comparisons if one.found)
+    counts = sorted({one.found.num_resamples for one in comparisons if one.found} - {0})
+    draws = " or ".join(f"{count:,}" for count in counts)
     count = len(comparisons)
     rows = "this 1 row" if count == 1 else f"these {count} rows"
-    return f" Of {draws:,} draws, no p (Holm) of {rows} can be below {floor:.3g}."
+    return f" Of {draws} draws, no p (Holm) of {rows} can be below {floor:.3g}."
 
 
 def _methods(variants: Sequence[Variant], targets: Sequence[str]) -> Section:

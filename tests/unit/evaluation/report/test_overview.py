@@ -43,6 +43,16 @@ def test_a_difference_can_be_found_among_26_rows(make_run: MakeRun) -> None:
     assert all(one.p_holm is not None and floor <= one.p_holm < 0.05 for one in found)
 
 
+def test_a_target_of_many_people_is_drawn_less_often_and_both_counts_are_printed(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmask.evaluation.significance.MAX_TABLE_GROUPS", 8)
+    targets = {"away": range(8), "far": range(9)}
+    page = render_overview([make_run(name, targets=targets) for name in "ab"], PROTOCOL)
+    # The smaller of 2 x 2 / 81 and 2 x 2 / 801 is the one that no row can pass.
+    assert "Of 80 or 800 draws, no p (Holm) of these 2 rows can be below 0.00499." in page.markdown
+
+
 def test_the_floor_of_the_p_values_is_printed(make_run: MakeRun) -> None:
     page = render_overview([make_run("a"), make_run("b", gap=0.0)], PROTOCOL)
     assert "Of 400 draws, no p (Holm) of this 1 row can be below 0.00499." in page.markdown

@@ -187,6 +187,8 @@ def compare_with_best(ranking: Ranking, protocol: Protocol) -> list[Comparison]:
 def _compare(
     best: Variant, others: Sequence[Variant], target: str, ranking: Ranking, protocol: Protocol
 ) -> list[Comparison]:
+    if not others:
+        return []
     tables = [[run.videos_of(target) for run in one.runs] for one in (best, *others)]
     num_resamples = draws_for_holm(
         len(others) * len(ranking.targets),
@@ -194,8 +196,6 @@ def _compare(
         num_sides=len(tables),
         at_least=protocol.num_resamples,
     )
-    if not others:
-        return []
     try:
         found = compare_with_others(
             tables[0],
@@ -210,18 +210,19 @@ def _compare(
 
 
 def smallest_corrected(comparisons: Sequence[Comparison]) -> float | None:
-    """Return how small the bootstrap's p-value of a row can become after Holm's correction.
+    """Return how small the bootstrap's p-value of any row can become after Holm's correction.
 
     Args:
         comparisons: The rows of one table.
 
     Returns:
-        The largest such floor among the rows; None where no row has a p-value.
+        The floor of the row that was drawn most often, times the rows that are corrected together;
+        None where no row has a p-value.
     """
     floors = [
         floor for one in comparisons if one.found and (floor := one.found.smallest_p) is not None
     ]
-    return min(1.0, max(floors) * len(floors)) if floors else None
+    return min(1.0, min(floors) * len(floors)) if floors else None
 
 
 def _holm(p_values: Sequence[float | None]) -> list[float | None]:
