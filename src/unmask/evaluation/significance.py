@@ -8,10 +8,12 @@ people and its p-values are then too small.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erfc, sqrt
+from math import ceil, erfc, sqrt
+from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from unmask.core.errors import PredictionsError
@@ -20,6 +22,14 @@ from unmask.evaluation.metrics import Labels, Scores, require_both_classes, roc_
 from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
 from unmask.evaluation.resamples import ClusteredRows, Resamples, Values, draw_counts
 from unmask.evaluation.uncertainty import quantile_ends, weighted_auc
+
+# Below this a corrected p-value is called a difference.
+ALPHA: Final = 0.05
+# Up to so many groups, a table of wins between each two of them makes a draw 10 times cheaper; one
+# of 500 takes 2 MB.
+MAX_TABLE_GROUPS: Final = 500
+# Products behind the draws of one target that are still quickly taken, in about 10 s on one core.
+MAX_PRODUCTS: Final = 100_000_000_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class AucDifference:
         delong: The same under the assumption of independent videos.
         num_videos: Videos that both scored.
         num_groups: Identity groups among them.
+        num_resamples: Draws behind the interval and the p-value; 0 where there is one group.
     """
 
     difference: float
@@ -59,6 +70,12 @@ class AucDifference:
     delong: DeLong
     num_videos: int
     num_groups: int
+    num_resamples: int
+
+    @property
+    def smallest_p(self) -> float | None:
+        """The smallest p-value that so many draws can give; None where there is one group."""
+        return 2 / (self.num_resamples + 1) if self.num_resamples else None
 
 
 def delong_test(labels: Labels, first: Scores, second: Scores) -> DeLong:
@@ -175,33 +192,118 @@ def compare_mean_aucs(
         PredictionsError: As there.
         ValueError: As there, or if one side has no table.
     """
-    if not first or not second:
-        raise ValueError(f"Each side needs a table, got {len(first)} and {len(second)}.")
+    return compare_with_others(
+        first, [second], num_resamples=num_resamples, level=level, seed=seed
+    )[0]
+
+
+def compare_with_others(
+    first: Sequence[pd.DataFrame],
+    others: Sequence[Sequence[pd.DataFrame]],
+    *,
+    num_resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> list[AucDifference]:
+    """Compare one detector with each of several, as :func:`compare_mean_aucs` does with one.
+
+    All see the same draws, which are taken once.
+
+    Args:
+        first: As there.
+        others: The runs of each other detector, on the same videos.
+        num_resamples: As there.
+        level: As there.
+        seed: As there.
+
+    Returns:
+        The differences, in the order of the others.
+
+    Raises:
+        PredictionsError: As there.
+        ValueError: As there.
+    """
+    for other in others:
+        if not first or not other:
+            raise ValueError(f"Each side needs a table, got {len(first)} and {len(other)}.")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie between 0 and 1, got {level}.")
-    tables = [align_videos(first[0], table) for table in (*first, *second)]
-    one = tables[0][0]
-    labels, codes = one["label"].to_numpy(np.int64), pd.factorize(one["group"], sort=True)[0]
-    scores = [table["score"].to_numpy(np.float64) for _, table in tables]
-    sides = scores[: len(first)], scores[len(first) :]
-    delong = _delong(labels, *sides)
-    means = [np.mean([roc_auc(labels, each) for each in side]) for side in sides]
-    difference = float(means[0] - means[1])
-    num_groups = int(codes.max()) + 1
-    if num_groups == 1:
-        return AucDifference(difference, None, None, None, delong, len(one), 1)
-    rows = [[ClusteredRows(labels, each, codes, num_groups) for each in side] for side in sides]
-    drawn = np.concatenate(
-        [
-            _mean_auc(rows[0], counts) - _mean_auc(rows[1], counts)
-            for counts, _ in draw_counts(rows[0][0], num_resamples=num_resamples, seed=seed)
-        ]
-    )
+    aligned = [[align_videos(first[0], table) for table in side] for side in (first, *others)]
+    videos = aligned[0][0][0]
+    labels, codes = videos["label"].to_numpy(np.int64), pd.factorize(videos["group"], sort=True)[0]
+    sides = [[table["score"].to_numpy(np.float64) for _, table in side] for side in aligned]
+    num_groups, means = int(codes.max()) + 1, [_mean_roc_auc(labels, side) for side in sides]
+    drawn = None
+    if num_groups > 1:
+        drawn = _drawn_aucs(labels, sides, codes, num_resamples=num_resamples, seed=seed)
+    found = []
+    for index, side in enumerate(sides[1:], start=1):
+        low, high, p_value = _bounds(None if drawn is None else drawn[0] - drawn[index], level)
+        found.append(
+            AucDifference(
+                difference=means[0] - means[index],
+                low=low,
+                high=high,
+                p_value=p_value,
+                delong=_delong(labels, sides[0], side),
+                num_videos=len(videos),
+                num_groups=num_groups,
+                num_resamples=0 if drawn is None else drawn.shape[1],
+            )
+        )
+    return found
+
+
+def _mean_roc_auc(labels: Labels, side: Sequence[Scores]) -> float:
+    return float(np.mean([roc_auc(labels, each) for each in side]))
+
+
+def _bounds(drawn: Values | None, level: float) -> tuple[float | None, float | None, float | None]:
+    """Return the ends of the interval of drawn differences and the p-value that inverts it."""
+    if drawn is None:
+        return None, None, None
     low, high = quantile_ends(drawn, level)
     # Equal rankings differ in the last bit when their sums were taken in another order.
     either = [int((drawn <= 1e-12).sum()), int((drawn >= -1e-12).sum())]
-    p_value = min(1.0, 2 * (min(either) + 1) / (len(drawn) + 1))
-    return AucDifference(difference, low, high, p_value, delong, len(one), num_groups)
+    return low, high, min(1.0, 2 * (min(either) + 1) / (len(drawn) + 1))
+
+
+def _drawn_aucs(
+    labels: Labels,
+    sides: Sequence[Sequence[Scores]],
+    codes: NDArray[np.intp],
+    *,
+    num_resamples: int,
+    seed: int,
+) -> Values:
+    """Return the mean AUC of each side on the same draws of groups, (sides, resamples)."""
+    num_groups = int(codes.max()) + 1
+    rows = [[ClusteredRows(labels, each, codes, num_groups) for each in side] for side in sides]
+    draws = draw_counts(rows[0][0], num_resamples=num_resamples, seed=seed)
+    if num_groups > MAX_TABLE_GROUPS:
+        parts = [[_mean_auc(side, counts) for side in rows] for counts, _ in draws]
+        return np.concatenate(parts, axis=1)
+    # A mean of AUCs over the same videos is one of their wins, so that seeds cost nothing more.
+    wins = [np.mean([_wins(one) for one in side], axis=0) for side in rows]
+    reals, fakes = (rows[0][0].sums((labels == one).astype(np.float64)) for one in (REAL, FAKE))
+    parts = []
+    for counts, _ in draws:
+        pairs = (counts @ reals) * (counts @ fakes)
+        parts.append([np.einsum("rg,rg->r", counts @ won, counts) / pairs for won in wins])
+    return np.concatenate(parts, axis=1)
+
+
+def _wins(rows: ClusteredRows) -> Values:
+    """Count the pairs of a fake of one group above a real of another, (groups, groups).
+
+    Ties count half. Where the groups are drawn ``counts`` times, ``counts @ wins @ counts`` is the
+    number of pairs won.
+    """
+    reals, fakes = rows.sums_by_level
+    of_level = reals.toarray()
+    below = of_level.sum(axis=0) - np.cumsum(of_level, axis=0) + of_level / 2
+    won: Values = fakes.T @ below
+    return won
 
 
 def _mean_auc(rows: Sequence[ClusteredRows], counts: Values) -> Values:
@@ -263,3 +365,31 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, p_values[index] * (len(p_values) - rank)))
         adjusted[index] = highest
     return adjusted
+
+
+def draws_for_holm(num_tests: int, *, num_groups: int, num_sides: int, at_least: int) -> int:
+    """Return how often to draw so that Holm's correction can find a difference at all.
+
+    The smallest p-value of B draws is ``2 / (B + 1)``, and Holm's correction multiplies the
+    smallest of m by m: with 1000 draws none of 26 could fall below 0.05. Ten times what it takes is
+    drawn where that is quickly done, so that single draws do not decide.
+
+    Args:
+        num_tests: p-values that are corrected together.
+        num_groups: Groups that are drawn.
+        num_sides: Detectors that see each draw.
+        at_least: Draws wanted anyway.
+
+    Returns:
+        Draws, at least ``at_least``.
+
+    Example:
+        >>> draws_for_holm(26, num_groups=60, num_sides=14, at_least=1000)
+        10400
+        >>> draws_for_holm(26, num_groups=5000, num_sides=14, at_least=1000)
+        1040
+    """
+    enough = ceil(2 * num_tests / ALPHA)
+    products = 10 * enough * num_sides * num_groups**2
+    is_quick = num_groups <= MAX_TABLE_GROUPS and products <= MAX_PRODUCTS
+    return max(at_least, 10 * enough if is_quick else enough)

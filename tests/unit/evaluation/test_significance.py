@@ -1,14 +1,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from unmask.core.errors import PredictionsError
 from unmask.evaluation.metrics import Labels, Scores, roc_auc
+from unmask.evaluation.resamples import ClusteredRows, draw_counts
 from unmask.evaluation.significance import (
     align_videos,
     compare_aucs,
     compare_mean_aucs,
+    compare_with_others,
     delong_test,
+    draws_for_holm,
     holm,
 )
 
@@ -228,3 +232,53 @@ def test_a_seed_given_twice_adds_no_certainty() -> None:
 def test_a_side_without_a_table_is_refused() -> None:
     with pytest.raises(ValueError, match="Each side needs a table, got 1 and 0"):
         compare_mean_aucs(seeds()[:1], [])
+
+
+def test_several_others_see_the_draws_of_each_alone() -> None:
+    one, *others = seeds()
+    together = compare_with_others([one], [[other] for other in others], num_resamples=80)
+    assert together == [compare_aucs(one, other, num_resamples=80) for other in others]
+
+
+@pytest.mark.parametrize("most_groups", [0, 500])
+def test_a_draw_is_the_auc_of_the_videos_drawn(
+    most_groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmask.evaluation.significance.MAX_TABLE_GROUPS", most_groups)
+    one, other, third, _ = (table.round(1) for table in seeds())  # round: with ties
+    found = compare_mean_aucs([one, third], [other], num_resamples=40, level=0.9)
+    labels, codes = one["label"].to_numpy(), pd.factorize(one["group"], sort=True)[0]
+    rows = ClusteredRows(labels, one["score"].to_numpy(), codes, 30)
+    differences = []
+    for counts in np.concatenate([c for c, _ in draw_counts(rows, num_resamples=40, seed=0)]):
+        chosen = np.repeat(np.arange(120), counts[codes].astype(int))
+        aucs = [
+            roc_auc_score(labels[chosen], table["score"].to_numpy()[chosen])
+            for table in (one, third, other)
+        ]
+        differences.append((aucs[0] + aucs[1]) / 2 - aucs[2])
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(differences, [0.05, 0.95])))
+    below, above = np.sum(np.array(differences) <= 0), np.sum(np.array(differences) >= 0)
+    assert found.p_value == pytest.approx(min(1.0, 2 * (min(below, above) + 1) / 41))
+
+
+@pytest.mark.parametrize("num_groups", [10, 500, 501, 20_000])
+@pytest.mark.parametrize("num_tests", [1, 25, 26, 400])
+def test_enough_is_drawn_for_holm_to_reject(num_tests: int, num_groups: int) -> None:
+    draws = draws_for_holm(num_tests, num_groups=num_groups, num_sides=20, at_least=30)
+    smallest = 2 / (draws + 1)
+    assert holm([smallest] * num_tests)[0] < 0.05
+
+
+def test_no_less_is_drawn_than_wanted() -> None:
+    assert draws_for_holm(1, num_groups=10, num_sides=2, at_least=1000) == 1000
+    assert draws_for_holm(1, num_groups=5000, num_sides=2, at_least=7) == 40
+
+
+def test_the_smallest_p_is_that_of_the_draws() -> None:
+    labels = np.tile([0, 1], 40)
+    best, worst = (videos(scores, labels, np.arange(80)) for scores in (labels + 0.0, 1.0 - labels))
+    found = compare_aucs(best, worst, num_resamples=99)
+    assert found.p_value == found.smallest_p == 2 / 100
+    alone = compare_aucs(best.assign(group="g"), worst.assign(group="g"), num_resamples=99)
+    assert (alone.num_resamples, alone.smallest_p) == (0, None)

@@ -191,8 +191,7 @@ def test_several_runs_stand_in_one_table_of_source_by_target(tmp_path: Path) -> 
     ]
     summary = report_runs(runs, out_dir=tmp_path / "report", num_resamples=FEW)
     text = summary.markdown.read_text()
-    assert "| run | trained on | away | home |" in text
-    start = text.splitlines().index("| run | trained on | away | home |") + 2
+    start = text.splitlines().index("| run | trained on | away (n=21) | home (n=18) |") + 2
     rows = text.splitlines()[start : start + 2]
     assert [row.count("**") for row in rows] == [2, 2]
     link = re.search(r"\]\((.*?)\)", rows[0])

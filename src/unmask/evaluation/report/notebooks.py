@@ -14,6 +14,7 @@ from unmask.core.errors import DataError
 from unmask.core.labels import CLASS_NAMES, FAKE
 from unmask.evaluation.aggregate import video_scores
 from unmask.evaluation.metrics import roc_auc
+from unmask.evaluation.report.compare.grouping import distinct_names
 from unmask.evaluation.report.examples import THUMBNAIL_PX, thumbnail
 from unmask.evaluation.report.measure import fix_threshold
 from unmask.evaluation.report.run import Run, read_run
@@ -93,18 +94,34 @@ def auc_matrix(runs: Sequence[Run]) -> pd.DataFrame:
         runs: With predictions.
 
     Returns:
-        Rows: ``name, trained on ...``; columns: data sets; NaN where a run was not tested or one
-        class is missing.
+        Rows: ``name, trained on ...``, the name with its folder where two runs share one; columns:
+        data sets; NaN where a run was not tested or one class is missing.
+
+    Raises:
+        DataError: If a run stands there twice.
     """
     cells = {
-        f"{run.name}, trained on {run.source_dataset}": {
+        f"{name}, trained on {run.source_dataset}": {
             str(dataset): _auc(videos)
             for dataset, videos in videos_tested(run).groupby("dataset", sort=True)
         }
-        for run in runs
+        for name, run in _named(runs).items()
     }
     matrix = pd.DataFrame.from_dict(cells, orient="index", dtype=np.float64)
     return matrix.sort_index(axis="columns")
+
+
+def _named(runs: Sequence[Run]) -> dict[str, Run]:
+    """Give every run a name of its own: sweeps number their jobs alike.
+
+    Raises:
+        DataError: If a run stands there twice.
+    """
+    folders = [run.run_dir.resolve() for run in runs]
+    twice = next((folder for folder in folders if folders.count(folder) > 1), None)
+    if twice is not None:
+        raise DataError(f"The run {twice} is given twice; a comparison counts it once.")
+    return dict(zip(distinct_names([run.name for run in runs], folders), runs, strict=True))
 
 
 def _auc(videos: pd.DataFrame) -> float:
@@ -128,9 +145,10 @@ def compare_with_best(
         rows; no rows where there is one run. Values are None where there is one group.
 
     Raises:
+        DataError: If a run stands there twice.
         PredictionsError: If the runs scored other videos, or a class is missing.
     """
-    videos = {run.name: videos_tested(run, dataset) for run in runs}
+    videos = {name: videos_tested(run, dataset) for name, run in _named(runs).items()}
     ordered = sorted(videos, key=lambda name: (-_auc(videos[name]), name))
     rows = []
     for other in ordered[1:]:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -11,6 +12,7 @@ from unmask.core.errors import DataError
 from unmask.evaluation.predictions import empty_unscored
 from unmask.evaluation.report.compare.beside import published_section
 from unmask.evaluation.report.compare.costs import UNKNOWN, cost_table
+from unmask.evaluation.report.compare.grouping import group_variants
 from unmask.evaluation.report.compare.matrix import methods_table, run_table, variant_table
 from unmask.evaluation.report.compare.ranking import (
     compare_with_best,
@@ -20,11 +22,7 @@ from unmask.evaluation.report.compare.ranking import (
 )
 from unmask.evaluation.report.compare.selection import choice_table, threshold_table
 from unmask.evaluation.report.compare.tidy import COLUMNS, tidy_table
-from unmask.evaluation.report.compare.variants import (
-    ComparedRun,
-    group_variants,
-    read_recipe,
-)
+from unmask.evaluation.report.compare.variants import ComparedRun, read_recipe
 from unmask.evaluation.report.measure import measure, measured_videos
 from unmask.evaluation.report.overview import render_overview
 from unmask.evaluation.report.protocol import Protocol
@@ -117,7 +115,7 @@ def test_another_setting_makes_another_variant_that_is_named_by_it() -> None:
 
 
 def test_another_manifest_makes_another_variant() -> None:
-    hashes = [{"home": "a", "away": "x"}, {"home": "a"}, {"home": "b"}]
+    hashes = [{"home": "a", "away": "x"}, {"home": "a", "away": "x"}, {"home": "b", "away": "x"}]
     variants = group_variants(
         [run("m", seed=seed, manifest_hashes=h) for seed, h in enumerate(hashes)]
     )
@@ -180,7 +178,7 @@ def test_single_runs_stand_below_with_links(runs: list[ComparedRun]) -> None:
 def test_manipulations_are_columns_of_their_own(runs: list[ComparedRun]) -> None:
     table = methods_table(group_variants(runs), "away")
     assert table is not None
-    assert list(table.columns) == ["model", "trained on", "edit", "swap"]
+    assert list(table.columns) == ["model", "trained on", "edit (n=12)", "swap (n=12)"]
     methods = runs[3].metrics["datasets"]["away"]["test"]["methods"]["fake"]
     assert table.rows[1][2].text == f"{methods['edit']['auc']['value']:.3f}"
     assert methods_table(group_variants(runs), "third") is None
@@ -250,13 +248,23 @@ def test_the_best_is_compared_with_each_other_and_corrected(runs: list[ComparedR
     assert comparison_table(found).rows[1][2].text.startswith("+")
 
 
-def test_runs_over_other_videos_are_not_compared_but_named() -> None:
-    [ranking] = rank(group_variants([run("a", gap=0.4), run("b", num_groups=9)]), PROTOCOL)
-    [one] = compare_with_best(ranking, PROTOCOL)
-    assert one.found is None
-    row = comparison_table([one]).rows[0]
+def test_what_cannot_be_compared_is_named_with_its_reason() -> None:
+    one, other = run("a", gap=0.4), run("b")
+    pattern = "youtube|swap/test0"
+    two_videos = [
+        replace(each, videos=each.videos[each.videos["video_id"].str.contains(pattern)])
+        for each in (one, other)
+    ]
+    [ranking] = rank(group_variants([one, other]), PROTOCOL)
+    places = [
+        replace(place, variant=replace(place.variant, runs=[each]))
+        for place, each in zip(ranking.places, two_videos, strict=True)
+    ]
+    [found] = compare_with_best(replace(ranking, places=places), PROTOCOL)
+    assert found.found is None
+    row = comparison_table([found]).rows[0]
     assert row[2].text == "not comparable"
-    assert "scored by one of two runs alone" in row[2].note
+    assert "at least 2 real and 2 fake" in row[2].note
 
 
 # What validation chose, cost, published rows, numbers
@@ -267,7 +275,7 @@ def test_the_choice_of_validation_stands_beside_that_of_the_test() -> None:
     table = choice_table(bad_choice)
     assert table is not None
     row = table.rows[0]
-    assert [cell.text for cell in row[:4]] == ["away", "home", "2", "b_s0"]
+    assert [cell.text for cell in row[:4]] == ["away (n=36)", "home", "2", "b_s0"]
     assert row[5].text == "a_s0"
     gap = auc(bad_choice[0], "away") - auc(bad_choice[1], "away")
     assert row[7].text == f"{gap:+.3f}"
@@ -305,7 +313,7 @@ def test_published_rows_stand_apart_with_source_and_protocol() -> None:
 
 
 def test_the_table_of_numbers_has_each_once_with_its_interval(runs: list[ComparedRun]) -> None:
-    table = tidy_table(runs)
+    table = tidy_table(group_variants(runs))
     assert list(table.columns) == COLUMNS
     key = ["run", "target", "split", "level", "metric"]
     assert not table.duplicated(key).any()

@@ -262,6 +262,21 @@ def test_the_text_of_a_matrix_says_the_best_of_each_column() -> None:
     assert alt == "AUC: ffpp: best 0.988 (effb0_lstm); celebdf: best 0.610 (effb0_lstm)"
 
 
+def test_long_headings_and_marks_take_no_room_from_the_cells() -> None:
+    long = MATRIX.rename(columns={"ffpp": "a_data_set_of_a_long_name (n=84)"})
+    marks = MATRIX.map(lambda _: " n=10, set 2")
+    sizes = [
+        [float(size) for size in re.findall(r'(?:width|height)="([\d.]+)pt"', svg_of(one))[:2]]
+        for one in (
+            heat_map(MATRIX, title="AUC"),
+            heat_map(long, title="AUC"),
+            heat_map(MATRIX, title="AUC", marks=marks),
+        )
+    ]
+    assert sizes[1][1] > sizes[0][1] + 60
+    assert sizes[2][0] > sizes[0][0] + 60
+
+
 def test_a_large_matrix_fits_a_page() -> None:
     values = pd.DataFrame(np.full((12, 8), 0.75), index=[f"model_{n}" for n in range(12)])
     assert len(svg_of(heat_map(values, title="AUC"))) <= MOST_BYTES

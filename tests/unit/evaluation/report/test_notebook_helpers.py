@@ -94,6 +94,24 @@ def test_the_best_run_is_compared_with_the_other_on_the_same_videos(runs: list[R
     assert row["p_holm"] == row["p_value"] == exact.p_value
 
 
+def test_jobs_of_two_sweeps_that_are_named_alike_are_both_shown(tmp_path: Path) -> None:
+    for seed, sweep in enumerate(("mon_sweep", "tue_sweep")):
+        plant(tmp_path / sweep / "0_m", seed, {"home": ["val", "test"]})
+    runs = finished_runs(f"{tmp_path}/*/*")
+    assert auc_matrix(runs).index.tolist() == [
+        "0_m (mon_sweep), trained on home",
+        "0_m (tue_sweep), trained on home",
+    ]
+    (row,) = compare_with_best(runs, "home", num_resamples=20).to_dict("records")
+    assert {row["best"], row["other"]} == {"0_m (mon_sweep)", "0_m (tue_sweep)"}
+    assert row["difference"] > 0
+
+
+def test_a_run_given_twice_is_named(runs: list[Run]) -> None:
+    with pytest.raises(DataError, match=r"/a is given twice"):
+        auc_matrix([*runs, runs[0]])
+
+
 def test_one_run_alone_is_compared_with_none(runs: list[Run]) -> None:
     found = compare_with_best(runs[:1], "home")
     assert len(found) == 0

@@ -1,11 +1,13 @@
 """Trained here, tested there: the AUC of every variant and run on every test set."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
 
+from unmask.evaluation.report.compare.counts import CountedVideos, count_videos
 from unmask.evaluation.report.compare.variants import ComparedRun, Variant
 from unmask.evaluation.report.table import DASH, Cell, Table, estimate_cell
 from unmask.evaluation.report.wording import number
@@ -31,50 +33,85 @@ def spread(values: Sequence[float]) -> str:
 
 
 def variant_table(variants: Sequence[Variant], targets: Sequence[str]) -> Table:
-    """Write the AUC of each variant on each target; several seeds as mean and deviation."""
+    """Write the AUC of each variant on each target; several seeds as mean and deviation.
+
+    The number of videos stands in the heading, or in each cell where cells differ in it.
+    """
+    columns = columns_of(variants, targets)
     rows = []
     for variant in variants:
         cells = [Cell(variant.name), Cell(variant.source), Cell(str(len(variant.runs)))]
-        rows.append([*cells, *(_variant_cell(variant, target) for target in targets)])
+        rows.append([*cells, *(_variant_cell(variant, column) for column in columns)])
     return Table(
         "AUC of test videos: trained here, tested there",
-        ["model", "trained on", "runs", *targets],
+        ["model", "trained on", "runs", *(column.heading for column in columns)],
         rows,
     )
 
 
-def _variant_cell(variant: Variant, target: str) -> Cell:
-    runs = [run for run in variant.runs if target in run.tests]
+def columns_of(variants: Sequence[Variant], targets: Sequence[str]) -> list[CountedVideos]:
+    """Count the test videos of each target, of the runs that do not count in means too."""
+    everyone = [run for one in variants for run in (*one.runs, *one.repeats)]
+    return [count_videos(everyone, target) for target in targets]
+
+
+def _variant_cell(variant: Variant, column: CountedVideos) -> Cell:
+    target, runs = column.name, variant.tested_on(column.name)
     if not runs:
         return Cell(NOT_TESTED)
     is_home = target in variant.sources
     if len(runs) == 1:
-        return estimate_cell(_auc(runs[0], target), mark=variant.mark, is_strong=is_home)
+        return _auc_cell(runs[0], column, is_home=is_home)
     return Cell(
-        spread([_auc(run, target)["value"] for run in runs]) + variant.mark,
-        note=f"({len(runs)} runs)",
+        spread([_auc(run, target)["value"] for run in runs]) + variant.mark_of(target),
+        note=f"({len(runs)} runs) {column.note(runs[0])}".rstrip(),
         is_strong=is_home,
     )
 
 
+def _auc_cell(run: ComparedRun, column: CountedVideos, *, is_home: bool) -> Cell:
+    estimate, mark = _auc(run, column.name), run.mark_of(column.name)
+    cell = estimate_cell(estimate, mark=mark, is_strong=is_home)
+    return replace(cell, note=f"{cell.note} {column.note(run)}".rstrip())
+
+
 def run_table(runs: Sequence[ComparedRun], targets: Sequence[str]) -> Table:
-    """Write the AUC of each single run on each target, with intervals."""
+    """Write the AUC of each single run on each target, with intervals and numbers of videos."""
+    columns = [count_videos(runs, target) for target in targets]
     rows = []
     for run in runs:
         cells = [Cell(run.name, link=run.link), Cell(run.source)]
-        for target in targets:
-            is_home = target in run.sources
+        for column in columns:
+            is_home = column.name in run.sources
             cells.append(
-                estimate_cell(_auc(run, target), mark=run.mark, is_strong=is_home)
-                if target in run.tests
+                _auc_cell(run, column, is_home=is_home)
+                if column.name in run.tests
                 else Cell(NOT_TESTED)
             )
         rows.append(cells)
-    return Table("AUC of test videos, every run", ["run", "trained on", *targets], rows)
+    headings = [column.heading for column in columns]
+    return Table("AUC of test videos, every run", ["run", "trained on", *headings], rows)
+
+
+def repeat_notes(variants: Sequence[Variant]) -> list[str]:
+    """Name the runs that count in no mean, because another of the same seed does."""
+    found = [
+        f"{run.name} (seed {run.seed}, like {kept.name})"
+        for one in variants
+        for run in one.repeats
+        for kept in one.runs
+        if kept.seed == run.seed
+    ]
+    if not found:
+        return []
+    return [
+        "The same seed again is no second sample. These stand among the single runs alone, and in "
+        f"no mean, ranking or curve: {'; '.join(found)}."
+    ]
 
 
 def heat_values(variants: Sequence[Variant], targets: Sequence[str]) -> pd.DataFrame:
-    """Return the mean AUC by variant and target, NaN where there is no test."""
+    """Return the mean AUC by variant and target's heading, NaN where there is no test."""
     return pd.DataFrame(
         [
             [
@@ -84,17 +121,31 @@ def heat_values(variants: Sequence[Variant], targets: Sequence[str]) -> pd.DataF
             for variant in variants
         ],
         index=[variant.title for variant in variants],
-        columns=list(targets),
+        columns=[column.heading for column in columns_of(variants, targets)],
     )
 
 
 def heat_marks(variants: Sequence[Variant], targets: Sequence[str]) -> pd.DataFrame:
-    """Return a star for each data set that a variant was trained on."""
+    """Return what stands behind each number of the heat map.
+
+    Returns:
+        A star for each data set that a variant was trained on, an exclamation mark where its
+        numbers are marked, and the number of videos where the heading does not say it.
+    """
+    columns = columns_of(variants, targets)
     return pd.DataFrame(
-        [["*" if target in one.sources else "" for target in targets] for one in variants],
+        [[_heat_mark(one, column) for column in columns] for one in variants],
         index=[one.title for one in variants],
-        columns=list(targets),
+        columns=[column.heading for column in columns],
     )
+
+
+def _heat_mark(variant: Variant, column: CountedVideos) -> str:
+    target, runs = column.name, variant.tested_on(column.name)
+    home = "*" if target in variant.sources else ""
+    marked = "!" if variant.mark_of(target) else ""
+    count = f" {column.note(runs[0])}" if runs and column.note(runs[0]) else ""
+    return home + marked + count
 
 
 def methods_table(variants: Sequence[Variant], target: str) -> Table | None:
@@ -103,30 +154,49 @@ def methods_table(variants: Sequence[Variant], target: str) -> Table | None:
     Returns:
         The table, or None where nobody was tested there.
     """
-    tested = [one for one in variants if any(target in run.tests for run in one.runs)]
-    methods = sorted({name for one in tested for run in one.runs for name in _methods(run, target)})
+    members = [one for one in variants if one.tested_on(target)]
+    runs = [run for one in members for run in one.runs]
+    methods = sorted({name for run in runs for name in _methods(run, target)})
     if not methods:
         return None
+    counts = {name: _fakes_of(runs, target, name) for name in methods}
+    [column] = columns_of(variants, [target])
     rows = [
-        [Cell(one.name), Cell(one.source), *(_method_cell(one, target, name) for name in methods)]
-        for one in tested
+        [
+            Cell(one.name, note=column.note(one.tested_on(target)[0])),
+            Cell(one.source),
+            *(_method_cell(one, target, name, is_one=len(counts[name]) == 1) for name in methods),
+        ]
+        for one in members
+    ]
+    headings = [
+        f"{name} (n={next(iter(counts[name]))})" if len(counts[name]) == 1 else name
+        for name in methods
     ]
     return Table(
-        f"AUC by manipulation of {target}, each against the real videos of its footage",
-        ["model", "trained on", *methods],
+        f"AUC by manipulation of {target}, each against the real videos of its footage; n: fakes",
+        ["model", "trained on", *headings],
         rows,
     )
 
 
-def _method_cell(variant: Variant, target: str, method: str) -> Cell:
-    found = [_methods(run, target).get(method) for run in variant.runs]
-    known = [one["auc"] for one in found if one is not None and one["auc"] is not None]
+def _fakes_of(runs: Sequence[ComparedRun], target: str, method: str) -> set[int]:
+    found = [_methods(run, target).get(method) for run in runs]
+    return {one["count"] for one in found if one is not None}
+
+
+def _method_cell(variant: Variant, target: str, method: str, *, is_one: bool) -> Cell:
+    found = [one for run in variant.runs if (one := _methods(run, target).get(method)) is not None]
+    known = [one["auc"] for one in found if one["auc"] is not None]
+    if not found:
+        return Cell(DASH)
+    count = "" if is_one else f"n={found[0]['count']}"
     if not known:
-        reasons = [one["reason"] for one in found if one is not None]
-        return Cell("none", note=f"({reasons[0]})") if reasons else Cell(DASH)
+        return Cell("none", note=f"({found[0]['reason']}) {count}".rstrip())
     if len(known) == 1:
-        return estimate_cell(known[0], mark=variant.mark)
-    return Cell(spread([one["value"] for one in known]) + variant.mark)
+        cell = estimate_cell(known[0], mark=variant.mark_of(target))
+        return replace(cell, note=f"{cell.note} {count}".rstrip())
+    return Cell(spread([one["value"] for one in known]) + variant.mark_of(target), note=count)
 
 
 def _methods(run: ComparedRun, target: str) -> dict[str, Any]:

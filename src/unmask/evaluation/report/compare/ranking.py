@@ -8,13 +8,19 @@ import numpy as np
 import pandas as pd
 
 from unmask.core.errors import PredictionsError
-from unmask.evaluation.report.compare.matrix import spread
+from unmask.evaluation.report.compare.matrix import columns_of, spread
 from unmask.evaluation.report.compare.variants import Variant
 from unmask.evaluation.report.protocol import Protocol
 from unmask.evaluation.report.table import DASH, Cell, Table, signed
 from unmask.evaluation.report.wording import interval, number
 from unmask.evaluation.resamples import Resamples, Values, clustered_rows, draw_counts
-from unmask.evaluation.significance import AucDifference, compare_mean_aucs, holm
+from unmask.evaluation.significance import (
+    ALPHA,
+    AucDifference,
+    compare_with_others,
+    draws_for_holm,
+    holm,
+)
 from unmask.evaluation.uncertainty import quantile_ends, weighted_auc
 
 
@@ -39,15 +45,17 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Variants that were tested on the same data sets, best first.
+    """Variants that were tested on the same videos of the same data sets, best first.
 
     Args:
         targets: What the mean is over.
+        headings: The same with their numbers of videos, e.g. ``"celebdf (n=84)"``.
         is_cross: Whether none of them was trained on by any of the variants.
         places: Best first.
     """
 
     targets: tuple[str, ...]
+    headings: tuple[str, ...]
     is_cross: bool
     places: Sequence[Ranked]
 
@@ -78,30 +86,39 @@ class Comparison:
 def rank(variants: Sequence[Variant], protocol: Protocol) -> list[Ranking]:
     """Rank variants by their mean AUC over the data sets that they were not trained on.
 
-    Means over different data sets cannot be compared, so that each set of targets has a ranking of
-    its own. Variants that were tested on nothing but their own data are ranked there, apart.
+    Means over different data sets, or over different videos of them, cannot be compared, so that
+    each set of targets and videos has a ranking of its own. Variants that were tested on nothing
+    but their own data are ranked there, apart.
 
     Args:
         variants: In any order.
         protocol: How intervals are drawn.
 
     Returns:
-        One ranking per set of targets, unseen ones first.
+        One ranking per set of targets and of their videos, unseen ones first, then the largest.
     """
-    groups: dict[tuple[bool, tuple[str, ...]], list[Variant]] = {}
+    groups: dict[tuple[bool, tuple[str, ...], tuple[str, ...]], list[Variant]] = {}
     for variant in variants:
         is_cross = bool(variant.cross_targets)
         targets = variant.cross_targets if is_cross else tuple(variant.targets)
+        # All runs of a variant have scored the same videos.
+        videos = tuple(variant.runs[0].video_sets[target] for target in targets)
         if targets:
-            groups.setdefault((is_cross, targets), []).append(variant)
+            groups.setdefault((is_cross, targets, videos), []).append(variant)
     rankings = []
-    for (is_cross, targets), members in sorted(
-        groups.items(), key=lambda one: (not one[0][0], one[0][1])
-    ):
+    for (is_cross, targets, _), members in groups.items():
+        columns, run = columns_of(variants, targets), members[0].runs[0]
         places = [_place(variant, targets, protocol) for variant in members]
         places.sort(key=lambda one: (-one.value, one.variant.title))
-        rankings.append(Ranking(targets=targets, is_cross=is_cross, places=places))
-    return rankings
+        headings = tuple(column.title(run) for column in columns)
+        rankings.append(Ranking(targets, headings, is_cross=is_cross, places=places))
+    return sorted(rankings, key=_order)
+
+
+def _order(ranking: Ranking) -> tuple[bool, tuple[str, ...], int, tuple[str, ...]]:
+    run = ranking.places[0].variant.runs[0]
+    num_videos = sum(len(run.videos_of(target)) for target in ranking.targets)
+    return not ranking.is_cross, ranking.targets, -num_videos, ranking.headings
 
 
 def _place(variant: Variant, targets: Sequence[str], protocol: Protocol) -> Ranked:
@@ -146,17 +163,19 @@ def _draws(tables: Sequence[pd.DataFrame], index: int, protocol: Protocol) -> Va
 def compare_with_best(ranking: Ranking, protocol: Protocol) -> list[Comparison]:
     """Compare the best of a ranking with each other variant, on each target.
 
+    The bootstrap's smallest p-value is set by its number of draws, and Holm's correction multiplies
+    it by the number of rows, so that more rows are drawn more often.
+
     Args:
         ranking: At least one place; one gives no comparison.
-        protocol: How intervals are drawn.
+        protocol: How intervals are drawn, and how often at least.
 
     Returns:
         The comparisons, their p-values corrected across all of them.
     """
     best, *others = (place.variant for place in ranking.places)
-    found = [
-        _compare(best, other, target, protocol) for other in others for target in ranking.targets
-    ]
+    by_target = [_compare(best, others, target, ranking, protocol) for target in ranking.targets]
+    found = [one for of_other in zip(*by_target, strict=True) for one in of_other]
     corrected = _holm([None if one.found is None else one.found.p_value for one in found])
     delong = _holm([None if one.found is None else one.found.delong.p_value for one in found])
     return [
@@ -165,18 +184,45 @@ def compare_with_best(ranking: Ranking, protocol: Protocol) -> list[Comparison]:
     ]
 
 
-def _compare(best: Variant, other: Variant, target: str, protocol: Protocol) -> Comparison:
+def _compare(
+    best: Variant, others: Sequence[Variant], target: str, ranking: Ranking, protocol: Protocol
+) -> list[Comparison]:
+    if not others:
+        return []
+    tables = [[run.videos_of(target) for run in one.runs] for one in (best, *others)]
+    num_resamples = draws_for_holm(
+        len(others) * len(ranking.targets),
+        num_groups=tables[0][0]["group"].nunique(),
+        num_sides=len(tables),
+        at_least=protocol.num_resamples,
+    )
     try:
-        found = compare_mean_aucs(
-            [run.videos_of(target) for run in best.runs],
-            [run.videos_of(target) for run in other.runs],
-            num_resamples=protocol.num_resamples,
+        found = compare_with_others(
+            tables[0],
+            tables[1:],
+            num_resamples=num_resamples,
             level=protocol.level,
             seed=protocol.seed,
         )
     except PredictionsError as error:
-        return Comparison(best, other, target, None, reason=str(error))
-    return Comparison(best, other, target, found)
+        return [Comparison(best, other, target, None, reason=str(error)) for other in others]
+    return [Comparison(best, other, target, one) for other, one in zip(others, found, strict=True)]
+
+
+def smallest_corrected(comparisons: Sequence[Comparison]) -> float | None:
+    """Return how small the bootstrap's p-value of any row can become after Holm's correction.
+
+    Args:
+        comparisons: The rows of one table.
+
+    Returns:
+        The floor of the row that was drawn most often, times the rows that are corrected together;
+        None where no row has a p-value.
+    """
+    floors = [
+        floor for one in comparisons if one.found and (floor := one.found.smallest_p) is not None
+    ]
+    return min(1.0, min(floors) * len(floors)) if floors else None
 
 
 def _holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -186,25 +232,28 @@ def _holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 def ranking_table(ranking: Ranking) -> Table:
     """Write a ranking, best first."""
-    over = " and ".join(ranking.targets)
+    over = " and ".join(ranking.headings)
     kind = "unseen data" if ranking.is_cross else "the data trained on"
     rows = [
         [
             Cell(f"{place}. {one.variant.name}"),
             Cell(one.variant.source),
             Cell(
-                number(one.value) + one.variant.mark,
+                number(one.value) + one.variant.mark_of(*ranking.targets),
                 note=interval({"value": one.value, "low": one.low, "high": one.high}),
             ),
             Cell("one run" if one.deviation is None else f"± {one.deviation:.3f}"),
             Cell(str(len(one.variant.runs))),
-            *(Cell(spread(one.variant.aucs(target))) for target in ranking.targets),
+            *(
+                Cell(spread(one.variant.aucs(target)) + one.variant.mark_of(target))
+                for target in ranking.targets
+            ),
         ]
         for place, one in enumerate(ranking.places, start=1)
     ]
     return Table(
         f"Ranking on {kind}: mean AUC over {over}",
-        ["model", "trained on", "mean AUC", "over runs", "runs", *ranking.targets],
+        ["model", "trained on", "mean AUC", "over runs", "runs", *ranking.headings],
         rows,
     )
 
@@ -214,7 +263,7 @@ def ranking_rows(ranking: Ranking) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "name": one.variant.title,
+                "name": one.variant.title + one.variant.mark_of(*ranking.targets),
                 "value": one.value,
                 "low": float("nan") if one.low is None else one.low,
                 "high": float("nan") if one.high is None else one.high,
@@ -227,15 +276,19 @@ def ranking_rows(ranking: Ranking) -> pd.DataFrame:
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     """Write comparisons with the best."""
     return Table(
-        f"The best, {comparisons[0].best.title}, against each other",
+        f"The best, {_title(comparisons[0].best, comparisons)}, against each other",
         ["other", "tested on", "difference of AUC", "p", "p (Holm)",
          "DeLong p", "DeLong p (Holm)", "videos"],
         [_comparison_row(one) for one in comparisons],
     )  # fmt: skip
 
 
+def _title(variant: Variant, comparisons: Sequence[Comparison]) -> str:
+    return variant.title + variant.mark_of(*dict.fromkeys(one.target for one in comparisons))
+
+
 def _comparison_row(one: Comparison) -> list[Cell]:
-    names = [Cell(one.other.title), Cell(one.target)]
+    names = [Cell(one.other.title + one.other.mark_of(one.target)), Cell(one.target)]
     if one.found is None:
         return [*names, Cell("not comparable", note=f"({one.reason})"), *[Cell(DASH)] * 5]
     ends = {"value": one.found.difference, "low": one.found.low, "high": one.found.high}
@@ -243,7 +296,7 @@ def _comparison_row(one: Comparison) -> list[Cell]:
         *names,
         Cell(signed(one.found.difference), note=_signed_interval(ends)),
         Cell(_p(one.found.p_value)),
-        Cell(_p(one.p_holm), is_strong=one.p_holm is not None and one.p_holm < 0.05),
+        Cell(_p(one.p_holm), is_strong=one.p_holm is not None and one.p_holm < ALPHA),
         Cell(_p(one.found.delong.p_value)),
         Cell(_p(one.delong_holm)),
         Cell(str(one.found.num_videos), note=f"({one.found.num_groups} groups)"),

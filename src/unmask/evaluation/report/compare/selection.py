@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from unmask.core.errors import PredictionsError
 from unmask.evaluation.oracle import LABEL, OracleCheckpoint, oracle_checkpoints
+from unmask.evaluation.report.compare.counts import CountedVideos, count_videos
 from unmask.evaluation.report.compare.variants import ComparedRun
 from unmask.evaluation.report.selected import ONE_CHECKPOINT
 from unmask.evaluation.report.table import Cell, Table, number_cell, signed
@@ -19,11 +19,11 @@ def threshold_table(runs: Sequence[ComparedRun]) -> Table:
             rows.append(
                 [
                     Cell(run.name, link=run.link),
-                    Cell(target),
-                    number_cell(balanced["honest"], mark=run.mark),
+                    Cell(target, note=f"(n={block.content['video']['count']})"),
+                    number_cell(balanced["honest"], mark=run.mark_of(target)),
                     number_cell(balanced["oracle"]),
                     Cell(signed(balanced["gap"])),
-                    number_cell(plain["honest"], mark=run.mark),
+                    number_cell(plain["honest"], mark=run.mark_of(target)),
                     number_cell(plain["oracle"]),
                     Cell(signed(plain["gap"])),
                 ]
@@ -39,15 +39,16 @@ def choice_table(runs: Sequence[ComparedRun]) -> Table | None:
     """Write, for each source and target, the run that validation chooses and the test's choice.
 
     Only runs of one source with a recorded validation AUC are a choice, and only where they scored
-    the same videos.
+    the same videos: different ones have a row each.
 
     Returns:
         The table, or None where there is nothing to choose from.
     """
     rows = []
     for source in sorted({run.source for run in runs}):
-        members = [run for run in runs if run.source == source and _validation_auc(run) is not None]
-        rows += _choices(source, members)
+        members = [run for run in runs if run.source == source and run.validation_auc is not None]
+        for target in sorted({target for run in members for target in run.tests}):
+            rows += _choices(source, members, count_videos(runs, target))
     if not rows:
         return None
     return Table(
@@ -57,44 +58,34 @@ def choice_table(runs: Sequence[ComparedRun]) -> Table | None:
     )
 
 
-def _choices(source: str, runs: Sequence[ComparedRun]) -> list[list[Cell]]:
+def _choices(source: str, runs: Sequence[ComparedRun], column: CountedVideos) -> list[list[Cell]]:
     rows = []
-    for target in sorted({target for run in runs for target in run.tests}):
+    for digest in dict.fromkeys(digest for *_, digest in column.texts):
         # Links tell runs of one name apart.
-        tested = {run.link: run for run in runs if target in run.tests}
+        tested = {run.link: run for run in runs if run.video_sets.get(column.name) == digest}
         if len(tested) < 2:
             continue
-        chosen = max(tested, key=lambda link: (_validation_auc(tested[link]) or 0.0, link))
-        try:
-            found = oracle_checkpoints(
-                {link: run.videos_of(target) for link, run in tested.items()}, chosen=chosen
-            )[target]
-        except PredictionsError:
-            # Runs over different videos are no choice between equals.
-            continue
-        rows.append(_choice_row(source, target, found, tested))
+        chosen = max(tested, key=lambda link: (tested[link].validation_auc or 0.0, link))
+        videos_of = {link: run.videos_of(column.name) for link, run in tested.items()}
+        found = oracle_checkpoints(videos_of, chosen=chosen)[column.name]
+        rows.append(_choice_row(source, column, found, tested))
     return rows
 
 
 def _choice_row(
-    source: str, target: str, found: OracleCheckpoint, tested: dict[str, ComparedRun]
+    source: str, column: CountedVideos, found: OracleCheckpoint, tested: dict[str, ComparedRun]
 ) -> list[Cell]:
     honest, oracle = tested[found.honest_checkpoint], tested[found.oracle_checkpoint]
     return [
-        Cell(target),
+        Cell(column.title(honest)),
         Cell(source),
         Cell(str(found.num_checkpoints)),
         Cell(honest.name),
-        number_cell(found.honest, mark=honest.mark),
+        number_cell(found.honest, mark=honest.mark_of(column.name)),
         Cell(oracle.name),
-        number_cell(found.oracle, mark=oracle.mark),
+        number_cell(found.oracle, mark=oracle.mark_of(column.name)),
         Cell(signed(found.gap)),
     ]
-
-
-def _validation_auc(run: ComparedRun) -> float | None:
-    value = run.facts.get("val_video_auc")
-    return float(value) if isinstance(value, int | float) else None
 
 
 CHECKPOINT_NOTE = (

@@ -6,31 +6,55 @@ from typing import Any, Final
 import pandas as pd
 
 from unmask.core.labels import CLASS_NAMES
-from unmask.evaluation.report.compare.variants import ComparedRun
+from unmask.evaluation.report.compare.variants import ComparedRun, Variant
 from unmask.evaluation.report.level import OF_SCORES
 from unmask.evaluation.report.wording import Block, blocks
 
 COLUMNS: Final = [
-    "run", "model", "seed", "source", "target", "split", "level", "metric", "value", "low", "high",
-    "n",
+    "run", "link", "variant", "in_mean", "model", "seed", "source", "target", "split", "videos",
+    "level", "metric", "value", "low", "high", "n", "mark",
 ]  # fmt: skip
+# Digits of a hash that tell sets of videos apart.
+NUM_DIGITS: Final = 8
 Row = tuple[str, str, float | None, float | None, float | None, int]
 
 
-def tidy_table(runs: Sequence[ComparedRun]) -> pd.DataFrame:
+def tidy_table(variants: Sequence[Variant]) -> pd.DataFrame:
     """Return one row per run, data set, split, level and metric.
 
     ``n`` is the number of clips or videos behind a value; of a manipulation, that of its fakes; of
     a class, that of the class. ``low`` and ``high`` are empty where there is no interval.
+    ``in_mean`` is False of a run that repeats another's seed. ``videos`` is a hash of the test
+    videos and their manifest: values where it differs are of different videos. ``mark`` says what
+    leaked.
+
+    Args:
+        variants: Of the runs; rows are sorted by source, run and link.
     """
-    rows = [
-        (run.name, run.model, run.seed, run.source, block.dataset, block.split, *row)
+    members = [
+        (run, variant.title, is_counted)
+        for variant in variants
+        for runs, is_counted in ((variant.runs, True), (variant.repeats, False))
         for run in runs
+    ]
+    members.sort(key=lambda one: (one[0].source, one[0].name, one[0].link))
+    rows = [
+        (
+            *(run.name, run.link, title, is_counted, run.model, run.seed, run.source),
+            *(block.dataset, block.split, _videos(run, block), *row),
+            run.mark_of(block.dataset).strip(),
+        )
+        for run, title, is_counted in members
         for block in blocks(run.metrics)
         for row in _of_block(block)
     ]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({"seed": "Int64", "value": float, "low": float, "high": float})
+
+
+def _videos(run: ComparedRun, block: Block) -> str:
+    is_test = block.split == "test"
+    return run.video_sets.get(block.dataset, "")[:NUM_DIGITS] if is_test else ""
 
 
 def _of_block(block: Block) -> Iterator[Row]:

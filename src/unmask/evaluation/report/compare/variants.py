@@ -1,8 +1,10 @@
-"""Runs to be compared, and which of them differ in nothing but their seed."""
+"""Runs to be compared, and variants: runs that differ in nothing but their seed."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,26 +12,32 @@ import pandas as pd
 import yaml
 
 from unmask.core.errors import DataError
+from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
 from unmask.evaluation.report.wording import LEAK_MARK, Block, blocks
 
 # What a configuration says without changing what is learned: where things lie, what is logged, how
-# the finished detector is measured. Dots lead into it.
+# the finished detector is measured, how long a video may take. Dots lead into it, a star is any
+# name. A video that a limit stops has no crop, which shows in the videos that were tested.
 WITHOUT_EFFECT: Final = (
     "seed",
     "paths",
     "hydra",
     "resume",
+    "rerun",
     "test",
     "eval",
     "logger",
     "data.root",
+    "data.sets.*.root",
     "loader.num_workers",
     "prepare.num_workers",
     "prepare.retry_failures",
+    "prepare.time_limit_seconds",
+    "prepare.memory_limit_gb",
     "trainer.enable_progress_bar",
 )
-# Settings named beside a model's name where two variants share it.
-MOST_SETTINGS: Final = 3
+# Stands at every number of a data set whose splits share identity groups.
+SHARED_MARK: Final = " (groups shared)"
 Recipe = dict[str, str]
 
 
@@ -78,9 +86,25 @@ class ComparedRun:
         return self.facts.get("seed")
 
     @property
+    def validation_auc(self) -> float | None:
+        """AUC over the validation videos in the chosen epoch, where it is recorded."""
+        value = self.facts.get("val_video_auc")
+        return float(value) if isinstance(value, int | float) else None
+
+    @property
     def mark(self) -> str:
         """Stands at every number of a run with leaks."""
         return LEAK_MARK if self.metrics["leak_allowed"] else ""
+
+    def marks_of(self, dataset: str) -> list[str]:
+        """Return the run's own mark, and that of a data set whose splits share groups."""
+        shared = self.metrics["groups_shared_between_splits"]
+        found = [self.mark, SHARED_MARK if shared.get(dataset) else ""]
+        return [mark for mark in found if mark]
+
+    def mark_of(self, dataset: str) -> str:
+        """Stands at every number of one data set."""
+        return "".join(self.marks_of(dataset))
 
     @property
     def tests(self) -> dict[str, Block]:
@@ -94,20 +118,38 @@ class ComparedRun:
         chosen: pd.DataFrame = self.videos[is_one]
         return chosen
 
+    @cached_property
+    def video_sets(self) -> dict[str, str]:
+        """Data set -> SHA-256 of its manifest's hash and of the test videos behind the numbers.
+
+        Two runs have the same where their numbers may be pooled and ranked: the videos, their
+        labels, methods and groups agree, and so do the manifests. A manifest that was not recorded
+        agrees with no other.
+        """
+        manifests = self.facts.get("manifest_hashes") or {}
+        found = {}
+        for dataset in self.tests:
+            facts = self.videos_of(dataset)[[*VIDEO_KEY, *VIDEO_FACTS]].sort_values(VIDEO_KEY)
+            text = f"{manifests.get(dataset)}\n{facts.to_csv(index=False, lineterminator=chr(10))}"
+            found[dataset] = hashlib.sha256(text.encode()).hexdigest()
+        return found
+
 
 @dataclass(frozen=True)
 class Variant:
-    """Runs that differ in nothing but their seed.
+    """Runs that differ in nothing but their seed, tested on the same videos of each data set.
 
     Args:
         name: The model, and what tells it from others of that name.
         source: The data sets trained on, joined by "+".
-        runs: At least one, by seed.
+        runs: At least one, by seed; no seed stands twice.
+        repeats: Further runs of the same seeds, which no mean counts.
     """
 
     name: str
     source: str
     runs: Sequence[ComparedRun]
+    repeats: Sequence[ComparedRun] = ()
 
     @property
     def title(self) -> str:
@@ -124,6 +166,11 @@ class Variant:
         """Stands at every number where a run has leaks."""
         return max(run.mark for run in self.runs)
 
+    def mark_of(self, *datasets: str) -> str:
+        """Stands at every number of these data sets; the marks of all runs together."""
+        tested = [(run, one) for run in self.runs for one in datasets if one in run.tests]
+        return "".join(dict.fromkeys(mark for run, one in tested for mark in run.marks_of(one)))
+
     @property
     def targets(self) -> list[str]:
         """The data sets that every run of it was tested on."""
@@ -135,9 +182,30 @@ class Variant:
         """Those of them that it was not trained on."""
         return tuple(one for one in self.targets if one not in self.sources)
 
+    def tested_on(self, target: str) -> list[ComparedRun]:
+        """Return the runs that have scored a data set's test videos, which are the same ones."""
+        return [run for run in self.runs if target in run.tests]
+
     def aucs(self, target: str) -> list[float]:
         """Return the AUC over the videos of a target, of each run."""
         return [float(run.tests[target].content["video"]["auc"]["value"]) for run in self.runs]
+
+
+def typical_run(runs: Sequence[ComparedRun]) -> ComparedRun:
+    """Choose the run that is drawn for several seeds, without asking a test.
+
+    Args:
+        runs: At least one.
+
+    Returns:
+        That of the median AUC over validation videos, of two middle ones the lower; the first seed
+        where one of them has not recorded it.
+    """
+    by_seed = sorted(runs, key=lambda run: (run.seed or 0, run.name))
+    aucs = [run.validation_auc for run in by_seed]
+    if None in aucs:
+        return by_seed[0]
+    return sorted(by_seed, key=lambda run: run.validation_auc or 0.0)[(len(by_seed) - 1) // 2]
 
 
 def read_recipe(run_dir: Path) -> Recipe | None:
@@ -165,8 +233,15 @@ def read_recipe(run_dir: Path) -> Recipe | None:
     return {
         name: value
         for name, value in flat.items()
-        if not any(name == one or name.startswith(f"{one}.") for one in WITHOUT_EFFECT)
+        if not any(_lies_in(name, one) for one in WITHOUT_EFFECT)
     }
+
+
+def _lies_in(name: str, place: str) -> bool:
+    """Say whether a dotted setting is what a place names, or lies below it."""
+    parts, wanted = name.split("."), place.split(".")
+    found = zip(parts, wanted, strict=False)
+    return len(parts) >= len(wanted) and all(two in ("*", one) for one, two in found)
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> Recipe:
@@ -178,74 +253,3 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> Recipe:
         else:
             flat[name] = json.dumps(value, sort_keys=True, default=str)
     return flat
-
-
-def group_variants(runs: Sequence[ComparedRun]) -> list[Variant]:
-    """Put runs together that differ only in their seed.
-
-    Runs with a configuration are equal where their recipes are; without one, where model, data set
-    and source are. A run without a model or without a seed, such as an ensemble, stands alone, and
-    so does one whose data set has another manifest.
-
-    Args:
-        runs: In any order.
-
-    Returns:
-        Variants by source and name, their runs by seed.
-    """
-    groups: dict[str, list[ComparedRun]] = {}
-    for index, run in enumerate(sorted(runs, key=lambda run: (run.name, run.link))):
-        groups.setdefault(_key(run, index), []).append(run)
-    found = [sorted(group, key=lambda run: (run.seed or 0, run.name)) for group in groups.values()]
-    variants = [
-        Variant(name=name, source=group[0].source, runs=group)
-        for name, group in zip(_names(found), found, strict=True)
-    ]
-    return sorted(variants, key=lambda one: (one.source, one.name))
-
-
-def _key(run: ComparedRun, index: int) -> str:
-    if not run.facts.get("model") or run.seed is None:
-        return f"run {index}"
-    hashes = run.facts.get("manifest_hashes", {})
-    manifests = {name: hashes.get(name) for name in run.sources}
-    what = [run.model, run.facts.get("data"), run.source, run.recipe, manifests, bool(run.mark)]
-    return json.dumps(what, sort_keys=True)
-
-
-def _names(groups: Sequence[Sequence[ComparedRun]]) -> list[str]:
-    """Name each variant by its model and, where another has it too, by what differs."""
-    names = []
-    for group in groups:
-        run = group[0]
-        twins = [
-            other[0]
-            for other in groups
-            if (other[0].model, other[0].source) == (run.model, run.source)
-        ]
-        differing = _differing(run, twins) if len(twins) > 1 else ""
-        names.append(f"{run.model} ({differing})" if differing else run.model)
-    # What is still the same after that is told apart by the run's own name.
-    return [
-        f"{name} ({group[0].name})"
-        if names.count(name) > 1 and _is_ambiguous(name, names, groups)
-        else name
-        for name, group in zip(names, groups, strict=True)
-    ]
-
-
-def _is_ambiguous(name: str, names: Sequence[str], groups: Sequence[Sequence[ComparedRun]]) -> bool:
-    sources = [group[0].source for other, group in zip(names, groups, strict=True) if other == name]
-    return len(set(sources)) < len(sources)
-
-
-def _differing(run: ComparedRun, twins: Sequence[ComparedRun]) -> str:
-    recipes = [twin.recipe or {} for twin in twins]
-    settings = sorted({name for recipe in recipes for name in recipe})
-    found = [
-        f"{name}={(run.recipe or {}).get(name, 'none')}"
-        for name in settings
-        if len({recipe.get(name) for recipe in recipes}) > 1
-    ]
-    rest = len(found) - MOST_SETTINGS
-    return ", ".join([*found[:MOST_SETTINGS], *([f"{rest} more"] if rest > 0 else [])])

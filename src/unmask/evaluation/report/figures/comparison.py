@@ -41,10 +41,14 @@ def heat_map(values: pd.DataFrame, *, title: str, marks: pd.DataFrame | None = N
     """
     rows, columns = [str(name) for name in values.index], [str(name) for name in values.columns]
     texts = cell_texts(values, marks)
-    width = 0.5 + _label_width(rows) + max(0.62, 0.045 * _longest(texts)) * len(columns)
+    # Numbers of videos make a cell wide.
+    cell_width = max(0.62, 0.12 + 0.075 * _longest(texts))
+    width = 0.5 + _label_width(rows) + cell_width * len(columns)
     # The title spans the labels too, and is not cut off over few columns.
     width = max(3.2, width, 0.3 + 0.09 * len(title))
-    with chart(width, 1.2 + 0.3 * max(1, len(rows))) as (figure, axes):
+    # Turned by 30 degrees, a label is half as high as it is long.
+    label_height = _label_width(columns) / 2 if _is_turned(columns) else 0.0
+    with chart(width, 1.2 + 0.3 * max(1, len(rows)) + label_height) as (figure, axes):
         figure.suptitle(title, x=0.02, ha="left", fontsize=10, fontweight="bold")
         if values.empty:
             say_nothing_to_draw(axes)
@@ -163,14 +167,18 @@ def _ink_on(share: float, number: float) -> str:
     return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.5 else "white"
 
 
+def _is_turned(columns: list[str]) -> bool:
+    return max(map(len, columns), default=0) > 9
+
+
 def _name_cells(axes: Axes, rows: list[str], columns: list[str]) -> None:
-    is_long = max(map(len, columns)) > 9
+    is_turned = _is_turned(columns)
     axes.set_xticks(
         np.arange(len(columns)) + 0.5,
-        [short_name(name, 30) for name in columns],
-        rotation=30 if is_long else 0,
-        ha="right" if is_long else "center",
-        rotation_mode="anchor" if is_long else "default",
+        [short_name(name, LONGEST_LABEL) for name in columns],
+        rotation=30 if is_turned else 0,
+        ha="right" if is_turned else "center",
+        rotation_mode="anchor" if is_turned else "default",
     )
     axes.set_yticks(np.arange(len(rows)) + 0.5, [short_name(name, LONGEST_LABEL) for name in rows])
     axes.tick_params(length=0)
