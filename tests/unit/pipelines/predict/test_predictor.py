@@ -167,6 +167,38 @@ def test_limits_are_said_with_the_name_alone(
     assert str(one_person.parent) not in str(refusal.value)
 
 
+@pytest.fixture
+def counted(tmp_path: Path, write_bare_stream: Callable[..., Path]) -> Path:
+    """Return two minutes without times, whose frames can only be counted."""
+    return write_bare_stream(tmp_path / "still.h264", (3_000, 16))
+
+
+@pytest.mark.parametrize(("max_seconds", "most_asked"), [(2, 600), (30, 4_000)])
+def test_a_video_that_is_too_long_is_not_read_to_its_end(
+    max_seconds: int, most_asked: int, save_model: SaveModel, counted: Path
+) -> None:
+    asked: list[None] = []
+    limited = predictor_of(save_model(), limits=InputLimits(max_seconds=max_seconds))
+    with pytest.raises(VideoError, match=rf"still\.h264 .*longer than {max_seconds} s") as refusal:
+        limited.predict(counted, should_stop=lambda: bool(asked.append(None)))
+    assert refusal.value.reason == "too_long"
+    # Of 3,000 packets and as many frames.
+    assert max_seconds * 25 < len(asked) < most_asked
+
+
+def test_a_stop_does_not_wait_until_frames_are_counted(
+    save_model: SaveModel, counted: Path
+) -> None:
+    asked: list[None] = []
+
+    def is_enough() -> bool:
+        asked.append(None)
+        return len(asked) > 3_500
+
+    with pytest.raises(CancelledError):
+        predictor_of(save_model()).predict(counted, should_stop=is_enough)
+
+
 def test_a_sentence_names_the_input_and_no_folder_of_the_machine(
     save_model: SaveModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
