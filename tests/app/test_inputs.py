@@ -43,6 +43,7 @@ def test_a_sentence_names_a_file_without_its_folder() -> None:
     ("changes", "problem"),
     [
         ({"models": []}, "Choose at least one model"),
+        ({"models": ["a", "b", "a"]}, "The model 'a' is chosen twice; it votes once"),
         ({"voting": "loudest"}, "no voting rule 'loudest'; take hard, soft"),
         ({"num_frames": 101}, "between 1 and 100, or be 0 .* but it is 101"),
         ({"num_frames": 2.5}, "must be whole, got 2.5"),

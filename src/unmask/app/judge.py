@@ -40,6 +40,9 @@ class Question:
     def __post_init__(self) -> None:
         if not self.models:
             raise ConfigError("Choose at least one model.")
+        twice = [name for name in self.models if self.models.count(name) > 1]
+        if twice:
+            raise ConfigError(f"The model '{twice[0][:100]}' is chosen twice; it votes once.")
         if self.voting not in RULES:
             raise ConfigError(f"There is no voting rule '{self.voting}'; take {', '.join(RULES)}.")
         if not 0 <= self.num_frames <= MAX_NUM_FRAMES:

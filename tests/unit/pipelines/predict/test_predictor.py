@@ -110,7 +110,7 @@ def test_models_that_look_in_other_ways_are_refused(save_model: SaveModel) -> No
     picky = save_model("c", detector={"min_face_px": 90})
     with pytest.raises(ConfigError, match="another detector"):
         predictor_of(plain, picky)
-    with pytest.raises(ConfigError, match="named twice"):
+    with pytest.raises(ConfigError, match=rf"checkpoint {plain.name} is named twice"):
         predictor_of(plain, plain)
     with pytest.raises(ConfigError, match="at least one checkpoint"):
         predictor_of()
