@@ -172,7 +172,8 @@ def test_uploads_that_come_together_are_bounded_together(claims: bool, tmp_path:
     statuses: list[int] = []
 
     async def upload() -> None:
-        parts = [{"type": "http.request", "body": b"x" * 5_000, "more_body": n == 0} for n in (0, 1)]
+        part = {"type": "http.request", "body": b"x" * 5_000}
+        parts = [{**part, "more_body": True}, {**part, "more_body": False}]
 
         async def receive() -> Any:
             await asyncio.sleep(0)

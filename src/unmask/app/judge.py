@@ -27,14 +27,15 @@ class Question:
         models: Names of local models; several vote.
         voting: How.
         num_frames: Spread over the whole file; 0 for those of the training.
-        min_face_prob: Least probability of a face.
+        min_face_prob: Least probability of a face, in the frame and in its crop; 0 for those of the
+            training, usually 0.9.
         heat_maps: Whether to draw where the first model looks.
     """
 
     models: tuple[str, ...]
     voting: str = "soft"
     num_frames: int = 0
-    min_face_prob: float = 0.9
+    min_face_prob: float = 0.0
     heat_maps: bool = False
 
     def __post_init__(self) -> None:
@@ -97,7 +98,7 @@ class Judge:
         """
         return self._predictor(question).predict(
             file,
-            min_face_prob=question.min_face_prob,
+            min_face_prob=question.min_face_prob or None,
             on_stage=on_stage,
             should_stop=should_stop,
         )

@@ -107,9 +107,7 @@ class Timeline:
         return float(self.pts[index] * self.time_base)
 
 
-def read_timeline(
-    path: Path, *, max_pixels: int, bounds: ReadingBounds = NO_BOUNDS
-) -> Timeline:
+def read_timeline(path: Path, *, max_pixels: int, bounds: ReadingBounds = NO_BOUNDS) -> Timeline:
     """Read the timeline of a video from its container.
 
     Args:
@@ -224,9 +222,7 @@ def _num_frames(path: Path, rate: float, max_pixels: int, bounds: ReadingBounds)
     """Count frames by decoding them all."""
     num_frames = 0
     with open_video(path) as (container, stream):
-        decoded = bounds.hold(
-            path, container.decode(stream), rate=min(rate, MAX_FRAMES_PER_SECOND)
-        )
+        decoded = bounds.hold(path, container.decode(stream), rate=min(rate, MAX_FRAMES_PER_SECOND))
         try:
             for frame in decoded:
                 if frame.width * frame.height > max_pixels:
