@@ -275,7 +275,7 @@ def _decode_by_seeking(
     """Yield frames in order until one is missing."""
     if not timeline.is_timed:
         return
-    with open_video(decoder.path) as (container, stream):
+    with open_video(decoder.path, max_pixels=decoder.max_pixels) as (container, stream):
         for key_frame, run in _seek_plan(timeline.key_frames, indices):
             if key_frame > 0:
                 container.seek(timeline.pts[key_frame], stream=stream)
@@ -293,7 +293,7 @@ def _decode_from_start(
     decoder: _Decoder, timeline: Timeline, indices: Sequence[int]
 ) -> Iterator[Frame]:
     """Yield frames in order until one is missing, decoding everything before them."""
-    with open_video(decoder.path) as (container, stream):
+    with open_video(decoder.path, max_pixels=decoder.max_pixels) as (container, stream):
         frames = decoder.frames(container, stream)
         if timeline.is_timed:
             yield from _chosen(frames, timeline, indices)

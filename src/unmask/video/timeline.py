@@ -23,6 +23,8 @@ VIDEO_FORMATS = (
 )  # fmt: skip
 # A phone's slow motion.
 MAX_FRAMES_PER_SECOND: Final = 240.0
+# What whole blocks of 128 pixels can add to the longest frame.
+EDGE_PIXELS: Final = 2**22
 
 
 @dataclass(frozen=True)
@@ -150,12 +152,13 @@ def read_timeline(path: Path, *, max_pixels: int, bounds: ReadingBounds = NO_BOU
 
 @contextmanager
 def open_video(
-    path: Path,
+    path: Path, *, max_pixels: int | None = None
 ) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
     """Open a video for demuxing and decoding in one thread.
 
     Args:
         path: A video file.
+        max_pixels: Of a frame. The codec makes none that is far above; who decodes checks the rest.
 
     Yields:
         The container and its first video stream; cover pictures of audio files do not count.
@@ -188,6 +191,11 @@ def open_video(
             )
         streams[0].thread_type = "NONE"
         streams[0].codec_context.thread_count = 1
+        if max_pixels is not None:
+            # Before a codec hands a frame out, it can hold sixteen more. It counts whole blocks, so
+            # its bound leaves room for their edges.
+            most = 2 * max_pixels + EDGE_PIXELS
+            streams[0].codec_context.options = {"max_pixels": str(most)}
         yield container, streams[0]
 
 
@@ -221,7 +229,7 @@ def _frame_packets(packets: Iterator[av.Packet]) -> Iterator[tuple[int | None, b
 def _num_frames(path: Path, rate: float, max_pixels: int, bounds: ReadingBounds) -> int:
     """Count frames by decoding them all."""
     num_frames = 0
-    with open_video(path) as (container, stream):
+    with open_video(path, max_pixels=max_pixels) as (container, stream):
         decoded = bounds.hold(path, container.decode(stream), rate=min(rate, MAX_FRAMES_PER_SECOND))
         try:
             for frame in decoded:

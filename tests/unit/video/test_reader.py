@@ -197,6 +197,18 @@ def test_frames_larger_than_the_file_declares_are_refused(
     assert [frame.image.shape[0] for frame in read(path, [0, 15])] == [64, 640]
 
 
+def test_a_codec_makes_no_frame_far_above_the_limit(
+    tmp_path: Path, write_bare_stream: Callable[..., Path]
+) -> None:
+    path = write_bare_stream(tmp_path / "grows.h264", (4, 64), (2, 2560))
+    timeline = PyAVReader().timeline(path)
+    assert len(timeline.pts) == 6
+    strict = PyAVReader(max_pixels=10_000)
+    with pytest.raises(VideoError, match="Frame 5 of 6 .* cannot be decoded") as caught:
+        list(strict.read(path, timeline, [5]))
+    assert caught.value.reason == "decode_error"
+
+
 def test_each_frame_is_measured_whatever_the_timeline_says(
     video: Path, video_reader: FrameReader
 ) -> None:
