@@ -215,7 +215,9 @@ def check_is_file(path: Path) -> None:
         raise VideoError(f"{path} is empty.", reason="empty_file")
 
 
-def _frame_packets(packets: Iterator[av.Packet]) -> Iterator[tuple[int | None, bool, bool]]:
+def _frame_packets(
+    packets: "Iterator[av.Packet[av.video.stream.VideoStream]]",
+) -> Iterator[tuple[int | None, bool, bool]]:
     """Yield, of each packet to be shown, its time, if it is a key frame and if it is damaged."""
     try:
         for packet in packets:

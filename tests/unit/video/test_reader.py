@@ -204,7 +204,7 @@ def test_a_codec_makes_no_frame_far_above_the_limit(
     timeline = PyAVReader().timeline(path)
     assert len(timeline.pts) == 6
     strict = PyAVReader(max_pixels=10_000)
-    with pytest.raises(VideoError, match="Frame 5 of 6 .* cannot be decoded") as caught:
+    with pytest.raises(VideoError, match=r"Frame 5 of 6 .* cannot be decoded") as caught:
         list(strict.read(path, timeline, [5]))
     assert caught.value.reason == "decode_error"
 
