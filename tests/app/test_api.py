@@ -17,7 +17,7 @@ import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 SETTINGS: dict[str, Any] = {
-    "models": ["tiny"], "voting": "soft", "num_frames": 0, "min_face_prob": 0.9, "heat_maps": False,
+    "models": ["tiny"], "voting": "soft", "num_frames": 0, "min_face_prob": 0, "heat_maps": False,
 }  # fmt: skip
 NUM_HOSTILE, AT_ONCE = 100, 8
 
@@ -63,6 +63,8 @@ def test_the_settings_of_the_client_count(client: Any, film: Path) -> None:
     evidence = ask(client, film, num_frames=3, min_face_prob=0.5)["evidence"]
     assert [frame["index"] for frame in evidence["frames"]] == [0, 1, 2]
     assert evidence["settings"]["min_face_prob"] == 0.5
+    # 0 stands for that of the training.
+    assert ask(client, film, num_frames=3)["evidence"]["settings"]["min_face_prob"] == 0.9
 
 
 @pytest.mark.parametrize(

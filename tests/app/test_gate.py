@@ -147,6 +147,80 @@ def test_uploads_that_wait_are_bounded(tmp_path: Path) -> None:
     assert (status, b"try again later" in text) == (503, True)
 
 
+class Slow:
+    """Stands where Gradio does: takes uploads into the folder, and answers when all have come."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.num_taken = folder, 0
+        self.may_answer = asyncio.Event()
+
+    async def __call__(self, _: Any, receive: Any, send: Any) -> None:
+        self.num_taken += 1
+        with (self.folder / f"{self.num_taken}").open("wb", buffering=0) as file:
+            while (message := await receive())["type"] == "http.request":
+                file.write(message["body"])
+                if not message["more_body"]:
+                    break
+        await self.may_answer.wait()
+        await Behind(b"no upload")({}, receive, send)
+
+
+@pytest.mark.parametrize("claims", [True, False])
+def test_uploads_that_come_together_are_bounded_together(claims: bool, tmp_path: Path) -> None:
+    slow = Slow(tmp_path)
+    gate = Gate(slow, folder=tmp_path, max_bytes=10_000, max_waiting_bytes=80_000)
+    statuses: list[int] = []
+
+    async def upload() -> None:
+        part = {"type": "http.request", "body": b"x" * 5_000}
+        parts = [{**part, "more_body": True}, {**part, "more_body": False}]
+
+        async def receive() -> Any:
+            await asyncio.sleep(0)
+            return parts.pop(0) if parts else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if "status" in message:
+                statuses.append(message["status"])
+
+        headers = [(b"content-length", b"10000")] if claims else []
+        scope = {"type": "http", "path": "/gradio_api/upload", "method": "POST", "headers": headers}
+        await gate(scope, receive, send)
+
+    async def all_at_once() -> None:
+        # What has come counts once, and not a second time as what is on its way.
+        tasks = [asyncio.create_task(upload()) for _ in range(4)]
+        while sum(file.stat().st_size for file in tmp_path.iterdir()) < 40_000:
+            await asyncio.sleep(0)
+        tasks += [asyncio.create_task(upload()) for _ in range(96)]
+        while len(statuses) < 92:
+            await asyncio.sleep(0)
+        assert statuses == 92 * [503]
+        slow.may_answer.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(asyncio.wait_for(all_at_once(), 10))
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 80_000
+    assert statuses.count(200) == slow.num_taken == 8
+
+
+def test_room_that_an_upload_took_is_given_back(tmp_path: Path) -> None:
+    gate = make_gate(tmp_path, Behind(b"no upload"))
+    for _ in range(5):
+        status, _, _ = ask(
+            gate, "/gradio_api/upload", method="POST", body=b"x" * 9_000, claims=9_000
+        )
+        assert status == 200
+    broken = Gate(_fail, folder=tmp_path, max_bytes=10_000, max_waiting_bytes=20_000)
+    for _ in range(5):
+        with pytest.raises(OSError, match="full"):
+            ask(broken, "/gradio_api/upload", method="POST", body=b"x" * 9_000, claims=9_000)
+
+
+async def _fail(*_: Any) -> None:
+    raise OSError("full")
+
+
 def test_a_websocket_is_not_answered(tmp_path: Path) -> None:
     behind = Behind()
     asyncio.run(make_gate(tmp_path, behind)({"type": "websocket", "path": "/"}, None, None))  # type: ignore[arg-type]

@@ -3,10 +3,16 @@
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from unmask.app.inputs import pick_input
+from unmask.app.judge import Judge, Question
 from unmask.app.session import settings_of
 from unmask.core.errors import ConfigError, VideoError
+from unmask.pipelines.predict import InputLimits
+from unmask.pipelines.zoo import LocalModel
+
+CONF = Path(__file__).parents[2] / "conf"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,7 @@ def test_a_sentence_names_a_file_without_its_folder() -> None:
     ("changes", "problem"),
     [
         ({"models": []}, "Choose at least one model"),
+        ({"models": ["a", "b", "a"]}, "The model 'a' is chosen twice; it votes once"),
         ({"voting": "loudest"}, "no voting rule 'loudest'; take hard, soft"),
         ({"num_frames": 101}, "between 1 and 100, or be 0 .* but it is 101"),
         ({"num_frames": 2.5}, "must be whole, got 2.5"),
@@ -50,7 +57,7 @@ def test_a_sentence_names_a_file_without_its_folder() -> None:
         ({"num_frames": "inf"}, "must be numbers, got 'inf'"),
         ({"min_face_prob": "nan"}, r"must lie in \[0, 1\], got nan"),
         ({"min_face_prob": 1.01}, r"must lie in \[0, 1\], got 1.01"),
-        ({"min_face_prob": None}, "must be numbers, got .* 'None'"),
+        ({"min_face_prob": "much"}, "must be numbers, got .* 'much'"),
     ],
 )
 def test_a_setting_out_of_bounds_is_named(changes: dict[str, object], problem: str) -> None:
@@ -61,3 +68,32 @@ def test_a_setting_out_of_bounds_is_named(changes: dict[str, object], problem: s
     assert settings_of(**good).num_frames == 10
     with pytest.raises(ConfigError, match=problem):
         settings_of(**(good | changes))
+
+
+@pytest.mark.parametrize(("sent", "asked"), [(0, None), (None, None), (0.9, 0.9), ("0.01", 0.01)])
+def test_nothing_or_0_asks_for_faces_as_in_training(
+    sent: object, asked: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    class Asked:
+        """Stands where the predictor does."""
+
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def predict(self, _: Path, *, min_face_prob: object, **__: object) -> None:
+            seen.append(min_face_prob)
+
+    monkeypatch.setattr("unmask.app.judge.Predictor", Asked)
+    judge = Judge([LocalModel(tmp_path / "m.ckpt", None)], limits=InputLimits())
+    judge.ask(tmp_path / "v.mp4", settings_of(["m"], "soft", 0, sent, False))
+    assert seen == [asked]
+
+
+def test_the_page_asks_at_first_what_predict_asks() -> None:
+    for verb in ("app", "predict"):
+        config = OmegaConf.load(CONF / f"{verb}.yaml")
+        assert (config.num_frames, config.min_face_prob, config.voting) == (None, None, "soft")
+    asked = Question(("m",))
+    assert (asked.num_frames, asked.min_face_prob, asked.voting) == (0, 0, "soft")

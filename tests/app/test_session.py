@@ -58,10 +58,16 @@ def upload(uploads: Path) -> Upload:
 
 @pytest.fixture
 def make_desk(tmp_path: Path, uploads: Path, evidence: Evidence) -> MakeDesk:
-    def make(answer: Any = evidence, *, keep_seconds: float = 60, max_flagged: int = 10**6) -> Desk:
+    def make(
+        answer: Any = evidence,
+        *,
+        keep_seconds: float = 60,
+        max_open: int = 10**6,
+        max_flagged: int = 10**6,
+    ) -> Desk:
         cases = Cases(
             tmp_path / "cases", uploads, tmp_path / "flagged",
-            keep_seconds=keep_seconds, max_flagged_bytes=max_flagged,
+            keep_seconds=keep_seconds, max_open_bytes=max_open, max_flagged_bytes=max_flagged,
         )  # fmt: skip
         example = tmp_path / "example.mp4"
         example.write_bytes(b"example")
@@ -219,6 +225,23 @@ def test_what_nobody_ends_is_swept(make_desk: MakeDesk, upload: Upload, uploads:
     assert list(uploads.iterdir()) == []
 
 
+def test_open_cases_are_bounded_by_their_bytes_and_the_oldest_ends(
+    make_desk: MakeDesk, upload: Upload, tmp_path: Path
+) -> None:
+    desk = make_desk(max_open=40)  # a file has 16 bytes
+    first, second, third = (
+        desk.ask((None, None, upload(f"{name}.mp4")), question, session=name).case for name in "abc"
+    )
+    assert [desk.cases.get(case) is not None for case in (first, second, third)] == [
+        False, True, True,
+    ]  # fmt: skip
+    assert files(tmp_path / "cases") == ["b.mp4", "c.mp4"]
+    # One that is larger than all may be together is judged all the same, alone.
+    large = upload("d" * 60)
+    assert desk.ask((None, None, large), question, session="d").case is not None
+    assert files(tmp_path / "cases") == ["d" * 60]
+
+
 def test_a_model_is_offered_once_by_each_name_and_unusable_ones_are_not(tmp_path: Path) -> None:
     models = [LocalModel(tmp_path / f"{n}/m.ckpt", None) for n in "ab"]
     broken = LocalModel(tmp_path / "c.ckpt", None, problem="damaged")
@@ -226,6 +249,21 @@ def test_a_model_is_offered_once_by_each_name_and_unusable_ones_are_not(tmp_path
     assert list(judge.models) == ["m", "m (2)"]
     with pytest.raises(ConfigError, match="There is no model 'mm' here; did you mean 'm'"):
         judge.ask(tmp_path, Question(("mm",)))
+
+
+def test_one_file_under_two_names_is_refused_without_its_place(
+    make_desk: MakeDesk, upload: Upload, tmp_path: Path
+) -> None:
+    model = LocalModel(tmp_path / "secret" / "m.ckpt", None)
+    desk = make_desk()
+    desk.judge = Judge([model, model], limits=InputLimits(), device="cpu")
+    for names in (("m", "m (2)"), ("m", "m")):
+        asked = (None, None, upload("v.mp4"))
+        answer = desk.ask(asked, lambda names=names: Question(names), session="s")  # type: ignore[misc]
+        assert answer.evidence is None
+        assert "twice" in answer.sentence
+        assert str(tmp_path) not in answer.sentence
+        assert "secret" not in answer.sentence
 
 
 def test_cases_are_safe_under_many_hands(make_desk: MakeDesk, uploads: Path) -> None:

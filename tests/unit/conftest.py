@@ -1,9 +1,11 @@
 """Pictures and files that the tests of several parts need."""
 
+import io
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -53,6 +55,29 @@ def draw_faces(
 @pytest.fixture(scope="session", name="draw_faces")
 def draw_faces_fixture() -> Callable[..., Image]:
     return draw_faces
+
+
+def write_bare_stream(path: Path, *runs: tuple[int, int]) -> Path:
+    """Write H.264 without a container, which holds no times, as runs of (frames, side in px)."""
+    with path.open("wb") as file:
+        for num_frames, side in runs:
+            packed = io.BytesIO()
+            with av.open(packed, "w", format="h264") as container:
+                stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+                stream.width, stream.height, stream.pix_fmt = side, side, "yuv420p"
+                image = np.full((side, side, 3), 127, np.uint8)
+                for index in range(num_frames):
+                    frame = av.VideoFrame.from_ndarray(image)
+                    frame.pts = index
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode(None))
+            file.write(packed.getvalue())
+    return path
+
+
+@pytest.fixture(scope="session", name="write_bare_stream")
+def write_bare_stream_fixture() -> Callable[..., Path]:
+    return write_bare_stream
 
 
 @pytest.fixture(scope="session")

@@ -25,12 +25,14 @@ class Case:
     Args:
         key: Names it to whoever uploaded it; it cannot be guessed.
         file: Where the upload lies.
+        num_bytes: Of the upload.
         opened: Seconds of the monotonic clock.
         evidence: None before the verdict.
     """
 
     key: str
     file: Path
+    num_bytes: int
     opened: float = field(compare=False)
     evidence: Evidence | None = None
 
@@ -43,6 +45,7 @@ class Cases:
         uploads_dir: Holds uploads that nobody has asked about yet.
         flagged_dir: Flagged cases go there, one folder each.
         keep_seconds: A case that nobody ends is closed after so long.
+        max_open_bytes: Of the uploads of all open cases; beyond it the oldest cases end.
         max_flagged_bytes: Of all flagged cases; beyond it nothing more is kept.
     """
 
@@ -53,18 +56,22 @@ class Cases:
         flagged_dir: Path,
         *,
         keep_seconds: float,
+        max_open_bytes: int,
         max_flagged_bytes: int,
     ) -> None:
         self._folder = folder
         self._uploads = uploads_dir
         self._flagged = flagged_dir
         self._keep_seconds = keep_seconds
+        self._max_open_bytes = max_open_bytes
         self._max_flagged_bytes = max_flagged_bytes
         self._cases: OrderedDict[str, Case] = OrderedDict()
         self._lock = threading.RLock()
 
     def open(self, upload: Path, *, copy: bool = False) -> Case:
         """Take an upload over: it moves into a folder of the case's own.
+
+        Where there are too many cases now, the oldest ones end, but never this one.
 
         Args:
             upload: The file.
@@ -78,13 +85,18 @@ class Cases:
             shutil.copyfile(upload, file)
         else:
             shutil.move(upload, file)
-        case = Case(key, file, time.monotonic())
+        case = Case(key, file, file.stat().st_size, time.monotonic())
         with self._lock:
             self._cases[key] = case
-            while len(self._cases) > MAX_OPEN:
+            while self._are_too_many():
                 self.close(next(iter(self._cases)))
         self.sweep()
         return case
+
+    def _are_too_many(self) -> bool:
+        num_bytes = sum(case.num_bytes for case in self._cases.values())
+        is_above = len(self._cases) > MAX_OPEN or num_bytes > self._max_open_bytes
+        return is_above and len(self._cases) > 1
 
     def answer(self, key: str, evidence: Evidence) -> None:
         """Keep the evidence of a case; no harm where it has been closed in between."""

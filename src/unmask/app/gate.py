@@ -54,7 +54,8 @@ class Gate:
         app: Gradio.
         folder: Where Gradio puts uploads.
         max_bytes: Of an upload.
-        max_waiting_bytes: Of all uploads that wait to be judged; beyond it new ones are refused.
+        max_waiting_bytes: Of all uploads that wait to be judged or are on their way; beyond it new
+            ones are refused.
     """
 
     def __init__(self, app: App, *, folder: Path, max_bytes: int, max_waiting_bytes: int) -> None:
@@ -62,6 +63,10 @@ class Gate:
         self._folder = folder
         self._max_bytes = max_bytes
         self._max_waiting_bytes = max_waiting_bytes
+        # Of the uploads on their way: what they may come to, and what of it is here. One event loop
+        # runs all of them, so that no lock is needed.
+        self._reserved = 0
+        self._received = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let Gradio answer."""
@@ -80,24 +85,40 @@ class Gate:
             await self._app(scope, receive, self._sealing(send))
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit = self._max_bytes + MAX_WRAPPING_BYTES
         claimed = _content_length(scope)
-        if claimed is not None and claimed > limit:
+        most = self._max_bytes + MAX_WRAPPING_BYTES
+        if claimed is not None and claimed > most:
             await _refuse(send, 413, f"The file has more than {_mib(self._max_bytes)}.")
             return
-        if _num_bytes(self._folder) + (claimed or 0) > self._max_waiting_bytes:
+        # An upload keeps its room from its first byte to its last: those that come together would
+        # each find the folder empty.
+        room = self._max_bytes if claimed is None else claimed
+        if self._waiting_bytes() + room > self._max_waiting_bytes:
             await _refuse(send, 503, "Too many uploads wait to be judged; try again later.")
             return
-        num_bytes = 0
+        limit, num_bytes = most if claimed is None else claimed, 0
 
         async def counted() -> Message:
             nonlocal num_bytes
             message = await receive()
             num_bytes += len(message.get("body", b""))
+            self._received += len(message.get("body", b""))
             # Gradio takes an upload that breaks off for one that is cancelled, and removes it.
             return {"type": "http.disconnect"} if num_bytes > limit else message
 
-        await self._app(scope, counted, self._sealing(send, rename=self._rename))
+        self._reserved += room
+        try:
+            await self._app(scope, counted, self._sealing(send, rename=self._rename))
+        finally:
+            self._reserved -= room
+            self._received -= num_bytes
+
+    def _waiting_bytes(self) -> int:
+        """Return the bytes of uploads that are here, and of those on their way once they are.
+
+        What has come of the latter already lies in the folder; it counts once.
+        """
+        return max(_num_bytes(self._folder) - self._received, 0) + self._reserved
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read a small body whole, and put the folder in the seal's place."""

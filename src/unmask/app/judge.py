@@ -27,19 +27,23 @@ class Question:
         models: Names of local models; several vote.
         voting: How.
         num_frames: Spread over the whole file; 0 for those of the training.
-        min_face_prob: Least probability of a face.
+        min_face_prob: Least probability of a face, in the frame and in its crop; 0 for those of the
+            training, usually 0.9.
         heat_maps: Whether to draw where the first model looks.
     """
 
     models: tuple[str, ...]
     voting: str = "soft"
     num_frames: int = 0
-    min_face_prob: float = 0.9
+    min_face_prob: float = 0.0
     heat_maps: bool = False
 
     def __post_init__(self) -> None:
         if not self.models:
             raise ConfigError("Choose at least one model.")
+        twice = [name for name in self.models if self.models.count(name) > 1]
+        if twice:
+            raise ConfigError(f"The model '{twice[0][:100]}' is chosen twice; it votes once.")
         if self.voting not in RULES:
             raise ConfigError(f"There is no voting rule '{self.voting}'; take {', '.join(RULES)}.")
         if not 0 <= self.num_frames <= MAX_NUM_FRAMES:
@@ -94,7 +98,7 @@ class Judge:
         """
         return self._predictor(question).predict(
             file,
-            min_face_prob=question.min_face_prob,
+            min_face_prob=question.min_face_prob or None,
             on_stage=on_stage,
             should_stop=should_stop,
         )

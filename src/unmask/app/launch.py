@@ -7,11 +7,8 @@ from starlette.middleware import Middleware
 
 from unmask.app.gate import Gate
 from unmask.app.page import STYLE
-from unmask.app.server import Serving
+from unmask.app.server import UPLOADS_KEPT, Serving
 from unmask.core.errors import ConfigError
-
-# Uploads that wait, over the largest single one.
-_WAITING_UPLOADS = 8
 
 
 def launch(page: gr.Blocks, serving: Serving, *, uploads: Path, max_bytes: int) -> str:
@@ -32,7 +29,7 @@ def launch(page: gr.Blocks, serving: Serving, *, uploads: Path, max_bytes: int) 
     fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
     theme = gr.themes.Base(font=_plain(fonts), font_mono=_plain(["ui-monospace", "monospace"]))
     gate = Middleware(
-        Gate, folder=uploads, max_bytes=max_bytes, max_waiting_bytes=_WAITING_UPLOADS * max_bytes
+        Gate, folder=uploads, max_bytes=max_bytes, max_waiting_bytes=UPLOADS_KEPT * max_bytes
     )
     page.queue(max_size=serving.queue_limit)
     try:

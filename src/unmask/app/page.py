@@ -139,8 +139,9 @@ def _settings(desk: Desk, defaults: Question) -> list[Component]:
             info="Spread over the whole file; 0 looks at those of the training.",
         )  # fmt: skip
         min_face_prob = gr.Slider(
-            0, 1, value=defaults.min_face_prob, step=0.01, label="Least probability of a face"
-        )
+            0, 1, value=defaults.min_face_prob, step=0.01, label="Least probability of a face",
+            info="In the frame and in its crop; 0 takes that of the training, usually 0.9.",
+        )  # fmt: skip
         heat_maps = gr.Checkbox(defaults.heat_maps, label="Draw where the first model looks")
     return [models, voting, num_frames, min_face_prob, heat_maps]
 

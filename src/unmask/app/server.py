@@ -18,6 +18,8 @@ from unmask.pipelines.zoo import LocalModel
 
 MIB: Final = 2**20
 SWEEP_SECONDS: Final = 15
+# The bytes of uploads that wait, and those of open cases, over the largest single upload.
+UPLOADS_KEPT: Final = 8
 
 
 @dataclass(frozen=True)
@@ -98,17 +100,19 @@ def _serve(
     from unmask.app.page import make_page
 
     judge = Judge(models, limits=limits, device=serving.device)
+    max_bytes = int(limits.max_bytes or 0)
     cases = Cases(
         folder / "cases",
         uploads,
         serving.flagged_dir,
         keep_seconds=serving.keep_seconds,
+        max_open_bytes=UPLOADS_KEPT * max_bytes,
         max_flagged_bytes=serving.max_flagged_bytes,
     )
     examples = make_examples(folder / "examples") if serving.examples else {}
     desk = Desk(judge, cases, examples, uploads_dir=uploads)
     page = make_page(desk, defaults=defaults, limits_text=limits_text(limits))
-    url = launch(page, serving, uploads=uploads, max_bytes=int(limits.max_bytes or 0))
+    url = launch(page, serving, uploads=uploads, max_bytes=max_bytes)
     stop = threading.Event()
     sweeper = threading.Thread(target=_sweep, args=(cases, stop), daemon=True)
     sweeper.start()

@@ -171,7 +171,7 @@ def settings_of(
     """
     chosen = models if isinstance(models, list | tuple) else [models] if models else []
     try:
-        count, least = float(str(num_frames or 0)), float(str(min_face_prob))
+        count, least = float(str(num_frames or 0)), float(str(min_face_prob or 0))
         whole = int(count)
     except (ValueError, OverflowError) as error:
         raise ConfigError(

@@ -41,8 +41,8 @@ def _app(call: Call) -> None:
         examples=config.examples,
     )
     defaults = Question(
-        (name_of(models[0]),), config.voting, config.num_frames or 0, config.min_face_prob,
-        config.heat_maps,
+        (name_of(models[0]),), config.voting, config.num_frames or 0,
+        config.min_face_prob or 0.0, config.heat_maps,
     )  # fmt: skip
     with served(models, defaults=defaults, limits=_limits(config), serving=serving) as url:
         console.print(f"The page is at {url} (stop it with Ctrl+C).", highlight=False)

@@ -256,7 +256,7 @@ class AppConfig(_Section):
     checkpoint: str | list[str] | None
     voting: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
     num_frames: Annotated[int, Field(ge=1, le=100)] | None
-    min_face_prob: Annotated[float, Field(ge=0, le=1)]
+    min_face_prob: Annotated[float, Field(ge=0, le=1)] | None
     heat_maps: bool
     device: str
     host: str

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,8 @@ from unmask.video.timeline import Timeline
 # Part of what a store of crops is named by; raise it when a change to this package alters pixels.
 EXTRACTION_VERSION = 3
 
-# Frames held at once, and the pixels of all of them: 8 frames of 4K, or one of the largest.
+# Frames held at once, and the pixels of all of them: 8 frames of 4K, or one of the largest. Where
+# sizes differ, one frame of any size may come on top.
 FRAMES_AT_ONCE = 8
 PIXELS_AT_ONCE = 2**26
 
@@ -136,10 +136,17 @@ class FaceExtractor:
         Raises:
             VideoError: If a frame cannot be decoded.
         """
-        frames = self.reader_of(kind).read(path, timeline, indices)
-        num_pixels = max(timeline.width * timeline.height, 1)
-        at_once = max(min(PIXELS_AT_ONCE // num_pixels, FRAMES_AT_ONCE), 1)
-        while batch := list(islice(frames, at_once)):
+        batch: list[Frame] = []
+        num_pixels = 0
+        for frame in self.reader_of(kind).read(path, timeline, indices):
+            batch.append(frame)
+            # Of the frame itself: what a file declares is the size of its first one.
+            own = frame.image.shape[0] * frame.image.shape[1]
+            num_pixels += own
+            if len(batch) == FRAMES_AT_ONCE or num_pixels + own > PIXELS_AT_ONCE:
+                yield batch
+                batch, num_pixels = [], 0
+        if batch:
             yield batch
 
     def cut(

@@ -4,6 +4,7 @@ Nothing of the archive's names reaches the disk, so that no path in it can lead 
 suspicious is refused all the same, with a sentence, because it is no folder of frames.
 """
 
+import io
 import re
 import stat
 import tempfile
@@ -22,6 +23,10 @@ from unmask.video.frames import SUFFIXES
 METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 IS_ENCRYPTED: Final = 0x1
 CHUNK_BYTES: Final = 2**20
+# An entry of an archive's directory takes 46 bytes and its name; few take more than 1 KiB.
+DIRECTORY_BYTES_PER_FILE: Final = 2**10
+# The record that says where the directory lies, with a comment of up to 64 KiB, read twice.
+END_BYTES: Final = 2**18
 # What file managers add.
 LITTER: Final = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
@@ -31,7 +36,7 @@ class ArchiveLimits:
     """What a zip may hold.
 
     Args:
-        max_files: Entries of any kind.
+        max_files: Entries of any kind; their directory takes at most 1 KiB for each.
         max_bytes: Of all frames together, unpacked.
         max_file_bytes: Of one frame, unpacked.
     """
@@ -64,7 +69,7 @@ def unpacked_frames(path: Path, limits: ArchiveLimits | None = None) -> Iterator
 
 def _unpack(path: Path, folder: Path, limits: ArchiveLimits) -> None:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _BoundedFile(path) as file, _opened(path, file, limits) as archive:
             frames = _frames_of(path, archive, limits)
             left = limits.max_bytes
             for number, frame in enumerate(frames):
@@ -76,6 +81,56 @@ def _unpack(path: Path, folder: Path, limits: ArchiveLimits) -> None:
     except (OSError, ValueError, UnicodeError) as error:
         detail = getattr(error, "strerror", None) or type(error).__name__
         raise VideoError(f"{path} cannot be unpacked: {detail}.", reason="damaged_zip") from error
+
+
+class _BoundedFile(io.FileIO):
+    """A file that gives no more bytes than it may.
+
+    Attributes:
+        left: Bytes that may still be read; None for any number.
+    """
+
+    left: int | None = None
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read as any file does.
+
+        Raises:
+            _TooMuchReadError: If more is asked for than is left.
+        """
+        if self.left is None:
+            return super().read(size) or b""
+        # A claim to read gigabytes would reserve them.
+        most = self.left + 1
+        content = super().read(most if size is None or size < 0 else min(size, most)) or b""
+        self.left -= len(content)
+        if self.left < 0:
+            raise _TooMuchReadError
+        return content
+
+
+class _TooMuchReadError(Exception):
+    """More was read than allowed."""
+
+
+def _opened(path: Path, file: _BoundedFile, limits: ArchiveLimits) -> zipfile.ZipFile:
+    """Open an archive without reading a directory of any length.
+
+    The library makes ten times as much memory of a directory as it has bytes, before anybody can
+    count its entries. Records at the end of the file claim how many there are and how long they
+    are together, in several ways that may contradict each other; what counts is what is read.
+    """
+    file.left = END_BYTES + DIRECTORY_BYTES_PER_FILE * limits.max_files
+    try:
+        archive = zipfile.ZipFile(file)
+    except _TooMuchReadError as error:
+        raise VideoError(
+            f"{path} holds more than {limits.max_files} files, or names of more than "
+            f"{DIRECTORY_BYTES_PER_FILE} bytes.",
+            reason="too_many_files",
+        ) from error
+    file.left = None
+    return archive
 
 
 def _frames_of(

@@ -22,7 +22,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from unmask.core.errors import ConfigError, VideoError
-from unmask.video.timeline import Timeline, check_is_file, open_video, read_timeline
+from unmask.video.timeline import (
+    NO_BOUNDS,
+    ReadingBounds,
+    Timeline,
+    check_is_file,
+    open_video,
+    read_timeline,
+    too_large,
+)
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 
@@ -81,22 +89,25 @@ class PyAVReader:
 
     Args:
         max_pixels: Frames with more pixels are refused as ``too_large``.
+        bounds: How far a file is read.
     """
 
     max_pixels: int = MAX_PIXELS
+    bounds: ReadingBounds = NO_BOUNDS
 
     def timeline(self, path: Path) -> Timeline:
         """Return when each frame is shown; see :class:`FrameReader`."""
-        return read_timeline(path, max_pixels=self.max_pixels)
+        return read_timeline(path, max_pixels=self.max_pixels, bounds=self.bounds)
 
     def read(self, path: Path, timeline: Timeline, indices: Sequence[int]) -> Iterator[Frame]:
         """Decode the frames at ``indices`` one by one; see :class:`FrameReader`."""
         _check_indices(path, timeline, indices)
+        decoder = _Decoder(path, self.max_pixels, self.bounds)
         remaining = deque(indices)
         # Decoding from a key frame can miss a frame in streams whose key frames do not stand alone.
         # Then decode the rest from the beginning, which needs nothing but the frames themselves.
         for decode in (_decode_by_seeking, _decode_from_start):
-            for frame in decode(path, timeline, tuple(remaining)):
+            for frame in decode(decoder, timeline, tuple(remaining)):
                 remaining.popleft()
                 yield frame
             if not remaining:
@@ -115,13 +126,15 @@ class DecordReader:
 
     Args:
         max_pixels: Frames with more pixels are refused as ``too_large``.
+        bounds: How far a file is read.
     """
 
     max_pixels: int = MAX_PIXELS
+    bounds: ReadingBounds = NO_BOUNDS
 
     def timeline(self, path: Path) -> Timeline:
         """Return when each frame is shown; see :class:`FrameReader`."""
-        return read_timeline(path, max_pixels=self.max_pixels)
+        return read_timeline(path, max_pixels=self.max_pixels, bounds=self.bounds)
 
     def read(self, path: Path, timeline: Timeline, indices: Sequence[int]) -> Iterator[Frame]:
         """Decode the frames at ``indices`` one by one; see :class:`FrameReader`."""
@@ -136,7 +149,10 @@ class DecordReader:
                     reason="decode_error",
                 )
             for index in indices:
-                yield Frame(index, timeline.seconds(index), video[index].asnumpy())
+                image = video[index].asnumpy()
+                if image.shape[0] * image.shape[1] > self.max_pixels:
+                    raise too_large(path, image.shape[1], image.shape[0], self.max_pixels)
+                yield Frame(index, timeline.seconds(index), image)
         except (RuntimeError, decord.DECORDError) as error:
             raise VideoError(
                 f"decord cannot decode {path}: {str(error).splitlines()[0]}.", reason="decode_error"
@@ -197,15 +213,74 @@ class ImageReader:
         return image
 
 
-def _decode_by_seeking(path: Path, timeline: Timeline, indices: Sequence[int]) -> Iterator[Frame]:
+@dataclass(frozen=True)
+class _Decoder:
+    """What is decoded, and within which limits.
+
+    Args:
+        path: The file.
+        max_pixels: Of a frame, whatever size the file declares.
+        bounds: Ask at each packet.
+    """
+
+    path: Path
+    max_pixels: int
+    bounds: ReadingBounds
+
+    def frames(
+        self,
+        container: av.container.InputContainer,
+        stream: av.video.stream.VideoStream,
+        *,
+        wanted: Set[int] | None = None,
+    ) -> Iterator[av.VideoFrame]:
+        """Yield sound frames from where the container stands to its end.
+
+        A packet that does not decode yields nothing, and the next ones are tried.
+
+        Args:
+            container: An open file.
+            stream: Its video stream.
+            wanted: Presentation times of the frames that matter; the codec may leave out others
+                that no frame refers to. None for all frames.
+
+        Raises:
+            VideoError: If a frame is too large; a stream can change its size at any frame.
+        """
+        ask = self.bounds.ask
+        packets = container.demux(stream)
+        while True:
+            if ask is not None:
+                ask()
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                is_wanted = wanted is None or packet.pts is None or packet.pts in wanted
+                stream.codec_context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
+                frames = packet.decode()
+            except (av.error.FFmpegError, EOFError):
+                continue
+            for frame in frames:
+                if frame.is_corrupt:
+                    continue
+                if frame.width * frame.height > self.max_pixels:
+                    raise too_large(self.path, frame.width, frame.height, self.max_pixels)
+                yield frame
+
+
+def _decode_by_seeking(
+    decoder: _Decoder, timeline: Timeline, indices: Sequence[int]
+) -> Iterator[Frame]:
     """Yield frames in order until one is missing."""
     if not timeline.is_timed:
         return
-    with open_video(path) as (container, stream):
+    with open_video(decoder.path, max_pixels=decoder.max_pixels) as (container, stream):
         for key_frame, run in _seek_plan(timeline.key_frames, indices):
             if key_frame > 0:
                 container.seek(timeline.pts[key_frame], stream=stream)
-            frames = _decoded(container, stream, wanted={timeline.pts[index] for index in run})
+            wanted = {timeline.pts[index] for index in run}
+            frames = decoder.frames(container, stream, wanted=wanted)
             num_found = 0
             for frame in _chosen(frames, timeline, run):
                 num_found += 1
@@ -214,10 +289,12 @@ def _decode_by_seeking(path: Path, timeline: Timeline, indices: Sequence[int]) -
                 return
 
 
-def _decode_from_start(path: Path, timeline: Timeline, indices: Sequence[int]) -> Iterator[Frame]:
+def _decode_from_start(
+    decoder: _Decoder, timeline: Timeline, indices: Sequence[int]
+) -> Iterator[Frame]:
     """Yield frames in order until one is missing, decoding everything before them."""
-    with open_video(path) as (container, stream):
-        frames = _decoded(container, stream)
+    with open_video(decoder.path, max_pixels=decoder.max_pixels) as (container, stream):
+        frames = decoder.frames(container, stream)
         if timeline.is_timed:
             yield from _chosen(frames, timeline, indices)
             return
@@ -244,36 +321,6 @@ def _seek_plan(key_frames: Sequence[int], indices: Sequence[int]) -> list[tuple[
         else:
             runs.append((key_frame, [index]))
     return runs
-
-
-def _decoded(
-    container: av.container.InputContainer,
-    stream: av.video.stream.VideoStream,
-    *,
-    wanted: Set[int] | None = None,
-) -> Iterator[av.VideoFrame]:
-    """Yield sound frames from where the container stands to its end.
-
-    A packet that does not decode yields nothing, and the next ones are tried.
-
-    Args:
-        container: An open file.
-        stream: Its video stream.
-        wanted: Presentation times of the frames that matter; the codec may leave out others that no
-            frame refers to. None for all frames.
-    """
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            is_wanted = wanted is None or packet.pts is None or packet.pts in wanted
-            stream.codec_context.skip_frame = "DEFAULT" if is_wanted else "NONREF"
-            frames = packet.decode()
-        except (av.error.FFmpegError, EOFError):
-            continue
-        yield from (frame for frame in frames if not frame.is_corrupt)
 
 
 def _chosen(

@@ -1,15 +1,19 @@
 """What a video file holds: when each frame is shown, found without decoding where possible."""
 
+import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Final, TypeVar
 
 import av
 
 from unmask.core.errors import VideoError
+
+Item = TypeVar("Item")
 
 # What FFmpeg may take a file for. Left out are formats that read other files or addresses
 # (playlists) and those that see a video in any text.
@@ -17,6 +21,57 @@ VIDEO_FORMATS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "ogg", "h264", "hevc",
     "m4v", "gif",
 )  # fmt: skip
+# A phone's slow motion.
+MAX_FRAMES_PER_SECOND: Final = 240.0
+# What whole blocks of 128 pixels can add to the longest frame.
+EDGE_PIXELS: Final = 2**22
+
+
+@dataclass(frozen=True)
+class ReadingBounds:
+    """How far a file is read to find its frames: not to the end of whatever a stranger sends.
+
+    Args:
+        max_seconds: Give up when the frames are more than so long a video has; None for any length.
+        ask: Called at each frame; what it raises ends the reading.
+    """
+
+    max_seconds: float | None = None
+    ask: Callable[[], None] | None = None
+
+    def hold(
+        self, path: Path, items: Iterator[Item], *, rate: float = MAX_FRAMES_PER_SECOND
+    ) -> Iterator[Item]:
+        """Return items, one for each frame, that end in an error where they leave the bounds.
+
+        Args:
+            path: The file.
+            items: Packets or frames.
+            rate: Frames per second.
+
+        Raises:
+            VideoError: While they are read, with the reason ``too_long``.
+        """
+        if self.max_seconds is None and self.ask is None:
+            return items  # costs nothing where nothing is bounded
+        return self._held(path, items, rate)
+
+    def _held(self, path: Path, items: Iterator[Item], rate: float) -> Iterator[Item]:
+        seconds = math.inf if self.max_seconds is None else self.max_seconds
+        most = seconds * rate + 1
+        for number, item in enumerate(items, 1):
+            if number > most:
+                raise VideoError(
+                    f"{path} has more than {number - 1} frames: it is longer than {seconds:g} s at "
+                    f"{rate:g} frames per second.",
+                    reason="too_long",
+                )
+            if self.ask is not None:
+                self.ask()
+            yield item
+
+
+NO_BOUNDS: Final = ReadingBounds()
 
 
 @dataclass(frozen=True)
@@ -54,12 +109,13 @@ class Timeline:
         return float(self.pts[index] * self.time_base)
 
 
-def read_timeline(path: Path, *, max_pixels: int) -> Timeline:
+def read_timeline(path: Path, *, max_pixels: int, bounds: ReadingBounds = NO_BOUNDS) -> Timeline:
     """Read the timeline of a video from its container.
 
     Args:
         path: A video file.
         max_pixels: Refuse frames with more pixels.
+        bounds: How far it is read.
 
     Returns:
         Its timeline; where packets carry no time (as in some AVI files), every frame is decoded
@@ -67,16 +123,14 @@ def read_timeline(path: Path, *, max_pixels: int) -> Timeline:
 
     Raises:
         VideoError: With the reason ``missing``, ``empty_file``, ``not_a_video``,
-            ``no_video_stream``, ``truncated``, ``too_large``, ``decode_error`` or ``no_frames``.
+            ``no_video_stream``, ``truncated``, ``too_large``, ``too_long``, ``decode_error`` or
+            ``no_frames``.
     """
     with open_video(path) as (container, stream):
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > max_pixels:
-            raise VideoError(
-                f"{path} has frames of {width}x{height} pixels, more than {max_pixels}.",
-                reason="too_large",
-            )
-        packets = list(_frame_packets(container, stream))
+            raise too_large(path, width, height, max_pixels)
+        packets = list(_frame_packets(bounds.hold(path, container.demux(stream))))
         if any(is_damaged for _, _, is_damaged in packets) or _is_cut_off(path):
             of_total = f" of {stream.frames}" if stream.frames else ""
             raise VideoError(
@@ -87,7 +141,8 @@ def read_timeline(path: Path, *, max_pixels: int) -> Timeline:
             raise VideoError(f"{path} holds no frames.", reason="no_frames")
         time_base, rate = Fraction(stream.time_base or 1), Fraction(stream.average_rate or 25)
     if any(pts is None for pts, _, _ in packets):
-        return _counted_timeline(path, rate, width=width, height=height)
+        num_frames = _num_frames(path, float(rate), max_pixels, bounds)
+        return Timeline(tuple(range(num_frames)), 1 / rate, width, height, key_frames=())
     is_key = {pts: is_key_frame for pts, is_key_frame, _ in packets if pts is not None}
     times = sorted(is_key)
     # Decoding can start at the first frame even where the container does not say so.
@@ -97,12 +152,13 @@ def read_timeline(path: Path, *, max_pixels: int) -> Timeline:
 
 @contextmanager
 def open_video(
-    path: Path,
+    path: Path, *, max_pixels: int | None = None
 ) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
     """Open a video for demuxing and decoding in one thread.
 
     Args:
         path: A video file.
+        max_pixels: Of a frame. The codec makes none that is far above; who decodes checks the rest.
 
     Yields:
         The container and its first video stream; cover pictures of audio files do not count.
@@ -135,7 +191,20 @@ def open_video(
             )
         streams[0].thread_type = "NONE"
         streams[0].codec_context.thread_count = 1
+        if max_pixels is not None:
+            # Before a codec hands a frame out, it can hold sixteen more. It counts whole blocks, so
+            # its bound leaves room for their edges.
+            most = 2 * max_pixels + EDGE_PIXELS
+            streams[0].codec_context.options = {"max_pixels": str(most)}
         yield container, streams[0]
+
+
+def too_large(path: Path, width: int, height: int, max_pixels: int) -> VideoError:
+    """Return the refusal of a frame."""
+    return VideoError(
+        f"{path} has frames of {width}x{height} pixels, more than {max_pixels}.",
+        reason="too_large",
+    )
 
 
 def check_is_file(path: Path) -> None:
@@ -147,11 +216,11 @@ def check_is_file(path: Path) -> None:
 
 
 def _frame_packets(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream
+    packets: "Iterator[av.Packet[av.video.stream.VideoStream]]",
 ) -> Iterator[tuple[int | None, bool, bool]]:
     """Yield, of each packet to be shown, its time, if it is a key frame and if it is damaged."""
     try:
-        for packet in container.demux(stream):
+        for packet in packets:
             # Packets without data end the stream; discarded ones lie outside the edit list.
             if packet.size and not packet.is_discard:
                 yield packet.pts, packet.is_keyframe, packet.is_corrupt
@@ -159,10 +228,16 @@ def _frame_packets(
         yield None, False, True
 
 
-def _counted_timeline(path: Path, rate: Fraction, *, width: int, height: int) -> Timeline:
-    with open_video(path) as (container, stream):
+def _num_frames(path: Path, rate: float, max_pixels: int, bounds: ReadingBounds) -> int:
+    """Count frames by decoding them all."""
+    num_frames = 0
+    with open_video(path, max_pixels=max_pixels) as (container, stream):
+        decoded = bounds.hold(path, container.decode(stream), rate=min(rate, MAX_FRAMES_PER_SECOND))
         try:
-            num_frames = sum(1 for frame in container.decode(stream) if not frame.is_corrupt)
+            for frame in decoded:
+                if frame.width * frame.height > max_pixels:
+                    raise too_large(path, frame.width, frame.height, max_pixels)
+                num_frames += not frame.is_corrupt
         except (av.error.FFmpegError, EOFError) as error:
             raise VideoError(
                 f"{path} has no frame times and cannot be decoded to its end.",
@@ -170,7 +245,7 @@ def _counted_timeline(path: Path, rate: Fraction, *, width: int, height: int) ->
             ) from error
     if not num_frames:
         raise VideoError(f"{path} holds no frames.", reason="no_frames")
-    return Timeline(tuple(range(num_frames)), 1 / rate, width, height, key_frames=())
+    return num_frames
 
 
 def _is_cover(stream: av.video.stream.VideoStream) -> bool:

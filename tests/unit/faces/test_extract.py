@@ -58,6 +58,30 @@ def test_long_videos_are_read_in_pieces(two_people: Path) -> None:
     assert [crop.frame_index for crop in crops if crop.track_id == 0] == list(range(12))
 
 
+@pytest.mark.parametrize(
+    ("sides", "sizes"),
+    [
+        # Of 1,000 pixels at once: frames of 100, then of 900, which the first one does not declare.
+        ([10, 10, 10, 30, 30, 30], [4, 1, 1]),
+        ([30, 10, 10, 10], [1, 3]),
+        ([20, 20, 20, 20, 20], [2, 2, 1]),
+        ([5] * 10, [8, 2]),
+        ([40, 40], [1, 1]),
+    ],
+)
+def test_frames_held_at_once_are_bounded_by_the_pixels_that_they_have(
+    sides: list[int], sizes: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unmask.faces.extract.PIXELS_AT_ONCE", 1_000)
+    for number, side in enumerate(sides):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((side, side, 3), np.uint8))
+    extractor = FaceExtractor(sampling=FirstSampling(num_frames=len(sides)))
+    timeline, indices = extractor.choose(tmp_path, "frames")
+    batches = list(extractor.read(tmp_path, "frames", timeline, indices))
+    assert [len(batch) for batch in batches] == sizes
+    assert [frame.index for batch in batches for frame in batch] == indices
+
+
 def test_a_video_without_a_face_is_said_so(tmp_path: Path) -> None:
     write_video(tmp_path / "flat.mp4", [np.full((64, 96, 3), 90, np.uint8)] * 3, fps=3)
     with pytest.raises(VideoError, match=r"0 found in 3 frame\(s\)") as caught:

@@ -4,6 +4,7 @@ import io
 import stat
 import struct
 import tempfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -97,6 +98,39 @@ def test_frames_together_and_alone_are_bounded(tmp_path: Path) -> None:
     assert refused(several, SMALL) == "too_large"
     many = archive_of(tmp_path / "c.zip", {f"{n}.txt": b"x" for n in range(6)})
     assert refused(many, SMALL) == "too_many_files"
+
+
+@pytest.mark.parametrize("is_zip64", [False, True])
+def test_a_directory_of_many_entries_is_not_read_whatever_it_claims(
+    is_zip64: bool, tmp_path: Path
+) -> None:
+    # One entry 100,000 times, and an end that claims a single one.
+    whole = archive_of(tmp_path / "one.zip", {"0.png": picture()}).read_bytes()
+    start, end = whole.index(b"PK\x01\x02"), whole.index(b"PK\x05\x06")
+    directory = 100_000 * whole[start:end]
+    claims = [1, 1, len(directory), start]
+    records = b""
+    if is_zip64:
+        records = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, *claims)
+        records += struct.pack("<4sLQL", b"PK\x06\x07", 0, start + len(directory), 1)
+        claims = [2**16 - 1, 2**16 - 1, 2**32 - 1, 2**32 - 1]
+    records += struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, *claims, 0)
+    path = tmp_path / "a.zip"
+    path.write_bytes(whole[:start] + directory + records)
+    tracemalloc.start()
+    try:
+        assert refused(path, SMALL) == "too_many_files"
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2 * 2**20
+
+
+def test_a_long_directory_within_the_limit_is_read(tmp_path: Path) -> None:
+    names = {f"{'long' * 50}{number:03}.png": picture(number) for number in range(100)}
+    path = archive_of(tmp_path / "a.zip", names)
+    with unpacked_frames(path, ArchiveLimits(max_files=100)) as folder:
+        assert len(list_frames(folder)) == 100
 
 
 @pytest.mark.parametrize(

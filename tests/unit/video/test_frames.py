@@ -7,6 +7,7 @@ import pytest
 
 from unmask.core.errors import VideoError
 from unmask.video.frames import FramesReader, list_frames
+from unmask.video.reader import ImageReader
 
 
 @pytest.fixture
@@ -42,6 +43,15 @@ def test_a_place_outside_the_folder_is_refused(make_frames: Callable[..., Path])
     reader = FramesReader()
     with pytest.raises(ValueError, match=r"lie in \[0, 1\) for .*, got \[1\]"):
         list(reader.read(folder, reader.timeline(folder), [1]))
+
+
+def test_a_large_image_behind_a_small_one_is_refused(make_frames: Callable[..., Path]) -> None:
+    folder = make_frames("1.png", "2.png")
+    cv2.imwrite(str(folder / "2.png"), np.zeros((60, 80, 3), np.uint8))
+    reader = FramesReader(ImageReader(max_pixels=100))
+    timeline = reader.timeline(folder)
+    with pytest.raises(VideoError, match=r"2\.png has 80x60 pixels, more than 100"):
+        list(reader.read(folder, timeline, [0, 1]))
 
 
 def test_a_folder_without_images_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +14,7 @@ from PIL import Image
 from unmask.core.errors import ConfigError, VideoError
 from unmask.video.reader import DecordReader, Frame, FrameReader, ImageReader, PyAVReader
 from unmask.video.sampling import UniformSampling
+from unmask.video.timeline import ReadingBounds
 from unmask.video.writer import write_video
 
 
@@ -178,6 +179,84 @@ def test_a_file_cut_after_its_index_says_how_much_is_left(
 def test_large_frames_are_refused(video: Path) -> None:
     assert reason_of(video, PyAVReader(max_pixels=96 * 64 - 1)) == "too_large"
     assert len(read(video, [0], PyAVReader(max_pixels=96 * 64))) == 1
+
+
+def test_frames_larger_than_the_file_declares_are_refused(
+    tmp_path: Path, write_bare_stream: Callable[..., Path]
+) -> None:
+    path = write_bare_stream(tmp_path / "grows.h264", (10, 64), (10, 640))
+    timeline = PyAVReader().timeline(path)
+    assert (timeline.width, timeline.height, len(timeline.pts)) == (64, 64, 20)
+    strict = PyAVReader(max_pixels=10_000)
+    with pytest.raises(VideoError, match=r"640x640 pixels, more than 10000") as caught:
+        strict.timeline(path)
+    assert caught.value.reason == "too_large"
+    assert [frame.image.shape for frame in strict.read(path, timeline, [0, 9])] == 2 * [(64, 64, 3)]
+    with pytest.raises(VideoError, match=r"640x640 pixels, more than 10000"):
+        list(strict.read(path, timeline, [15]))
+    assert [frame.image.shape[0] for frame in read(path, [0, 15])] == [64, 640]
+
+
+def test_a_codec_makes_no_frame_far_above_the_limit(
+    tmp_path: Path, write_bare_stream: Callable[..., Path]
+) -> None:
+    path = write_bare_stream(tmp_path / "grows.h264", (4, 64), (2, 2560))
+    timeline = PyAVReader().timeline(path)
+    assert len(timeline.pts) == 6
+    strict = PyAVReader(max_pixels=10_000)
+    with pytest.raises(VideoError, match=r"Frame 5 of 6 .* cannot be decoded") as caught:
+        list(strict.read(path, timeline, [5]))
+    assert caught.value.reason == "decode_error"
+
+
+def test_each_frame_is_measured_whatever_the_timeline_says(
+    video: Path, video_reader: FrameReader
+) -> None:
+    timeline = video_reader.timeline(video)
+    strict = type(video_reader)(max_pixels=96 * 64 - 1)  # type: ignore[call-arg]
+    with pytest.raises(VideoError, match=r"clip\.mp4 has frames of 96x64 pixels, more than 6143"):
+        list(strict.read(video, timeline, [3]))
+
+
+def test_frames_without_times_are_counted_no_further_than_allowed(
+    tmp_path: Path, write_bare_stream: Callable[..., Path]
+) -> None:
+    path = write_bare_stream(tmp_path / "still.h264", (500, 16))
+    asked = []
+    bounds = ReadingBounds(max_seconds=1.0, ask=lambda: asked.append(1))
+    with pytest.raises(VideoError, match=r"longer than 1 s at 240 frames per second") as caught:
+        PyAVReader(bounds=bounds).timeline(path)
+    assert (caught.value.reason, len(asked)) == ("too_long", 241)
+    asked.clear()
+    with pytest.raises(VideoError, match=r"more than 101 frames.* 4 s at 25 frames per second"):
+        PyAVReader(bounds=ReadingBounds(4.0, bounds.ask)).timeline(path)
+    # Every packet, and the one that ends the stream, before the frames are decoded.
+    assert len(asked) == 501 + 101
+    assert len(PyAVReader(bounds=ReadingBounds(20.0)).timeline(path).pts) == 500
+
+
+def test_packets_with_times_are_read_no_further_than_allowed(
+    video: Path, video_reader: FrameReader
+) -> None:
+    reader = type(video_reader)(bounds=ReadingBounds(max_seconds=0.1))  # type: ignore[call-arg]
+    with pytest.raises(VideoError, match=r"clip\.mp4 has more than 25 frames") as caught:
+        reader.timeline(video)
+    assert caught.value.reason == "too_long"
+
+
+def test_reading_stops_where_it_is_asked_to(video: Path) -> None:
+    class Stop(Exception):  # noqa: N818 - it is no error
+        pass
+
+    def stop() -> None:
+        raise Stop
+
+    timeline = PyAVReader().timeline(video)
+    patient = PyAVReader(bounds=ReadingBounds(ask=stop))
+    with pytest.raises(Stop):
+        patient.timeline(video)
+    with pytest.raises(Stop):
+        list(patient.read(video, timeline, [7]))
 
 
 def test_damaged_frames_are_an_error_or_frames_but_never_fewer(tmp_path: Path, video: Path) -> None:

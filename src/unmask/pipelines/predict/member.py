@@ -54,7 +54,8 @@ def open_members(checkpoints: Sequence[Path | str], *, device: str) -> list[Memb
     twice = {path for path in paths if paths.count(path) > 1}
     if twice:
         raise ConfigError(
-            f"The checkpoint {min(twice)} is named twice; an ensemble counts it once."
+            # A server hands the sentence on, so it says nothing of where the file lies.
+            f"The checkpoint {min(twice).name} is named twice; an ensemble counts it once."
         )
     members: list[Member] = []
     for path in paths:

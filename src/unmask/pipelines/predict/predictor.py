@@ -104,7 +104,10 @@ class Predictor:
             sampling=sampling,
             min_face_prob=self.min_face_prob if min_face_prob is None else min_face_prob,
         )
-        cuts = [replace(cut, extractor=self.limits.apply(cut.extractor)) for cut in cuts]
+        cuts = [
+            replace(cut, extractor=self.limits.apply(cut.extractor, ask=watch.check))
+            for cut in cuts
+        ]
         with opened(Path(path), self.limits) as source:
             found = find_faces(source, cuts, limits=self.limits, watch=watch)
             spread = _spread(sampling, self.members[0], found)

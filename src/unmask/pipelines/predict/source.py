@@ -1,7 +1,7 @@
 """One input, whatever it is, as something with frames; and the limits that bound it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from unmask.video.archive import ArchiveLimits, unpacked_frames
 from unmask.video.frames import FramesReader, list_frames
 from unmask.video.kinds import kind_of
 from unmask.video.reader import MAX_PIXELS, ImageReader
-from unmask.video.timeline import Timeline
+from unmask.video.timeline import ReadingBounds, Timeline
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class InputLimits:
 
     Args:
         max_bytes: Of a file; None for any size.
-        max_seconds: Of a video; None for any length.
+        max_seconds: Of a video; None for any length. A video with more frames than so long a one
+            has at 240 per second is not read to its end.
         max_pixels: Of a frame.
         max_frames: Frames looked at in one file; their encoded crops are held in memory.
         archive: Of a zip.
@@ -34,13 +35,22 @@ class InputLimits:
     max_frames: int = 20_000
     archive: ArchiveLimits = field(default_factory=ArchiveLimits)
 
-    def apply(self, extractor: FaceExtractor) -> FaceExtractor:
-        """Return the extractor with readers that refuse larger frames."""
+    def apply(
+        self, extractor: FaceExtractor, *, ask: Callable[[], None] | None = None
+    ) -> FaceExtractor:
+        """Return the extractor with readers that refuse larger frames and longer videos.
+
+        Args:
+            extractor: The extractor.
+            ask: Called at each frame of a video that is read; what it raises ends the reading.
+        """
         image_reader = ImageReader(max_pixels=self.max_pixels)
         reader = extractor.reader
         return replace(
             extractor,
-            reader=type(reader)(max_pixels=self.max_pixels),  # type: ignore[call-arg]
+            reader=type(reader)(  # type: ignore[call-arg]
+                max_pixels=self.max_pixels, bounds=ReadingBounds(self.max_seconds, ask)
+            ),
             image_reader=image_reader,
             frames_reader=FramesReader(image_reader),
         )

@@ -23,7 +23,7 @@ class Watch:
     Args:
         on_stage: Called with a stage (``"faces"``, ``"scores"``, ``"pictures"``, ``"done"``) and
             how much of all work is done, in [0, 1].
-        should_stop: Asked between batches of frames and between clips.
+        should_stop: Asked at every frame that is read and between clips.
 
     Attributes:
         seconds: What each part of the work took so far.
@@ -42,10 +42,18 @@ class Watch:
         Raises:
             CancelledError: If somebody asked to stop.
         """
-        if self._should_stop is not None and self._should_stop():
-            raise CancelledError("Stopped before a verdict, as asked.")
+        self.check()
         if self._on_stage is not None:
             self._on_stage(stage, fraction)
+
+    def check(self) -> None:
+        """Do nothing, unless somebody asked to stop.
+
+        Raises:
+            CancelledError: If so.
+        """
+        if self._should_stop is not None and self._should_stop():
+            raise CancelledError("Stopped before a verdict, as asked.")
 
     @contextmanager
     def timing(self, part: str) -> Iterator[None]:

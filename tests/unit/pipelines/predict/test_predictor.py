@@ -141,7 +141,7 @@ def test_models_that_look_in_other_ways_are_refused(save_model: SaveModel) -> No
     picky = save_model("c", detector={"min_face_px": 90})
     with pytest.raises(ConfigError, match="another detector"):
         predictor_of(plain, picky)
-    with pytest.raises(ConfigError, match="named twice"):
+    with pytest.raises(ConfigError, match=rf"checkpoint {plain.name} is named twice"):
         predictor_of(plain, plain)
     with pytest.raises(ConfigError, match="at least one checkpoint"):
         predictor_of()
@@ -196,6 +196,38 @@ def test_limits_are_said_with_the_name_alone(
     with pytest.raises(VideoError, match=sentence) as refusal:
         predictor_of(save_model(), limits=limits).predict(one_person)
     assert str(one_person.parent) not in str(refusal.value)
+
+
+@pytest.fixture
+def counted(tmp_path: Path, write_bare_stream: Callable[..., Path]) -> Path:
+    """Return two minutes without times, whose frames can only be counted."""
+    return write_bare_stream(tmp_path / "still.h264", (3_000, 16))
+
+
+@pytest.mark.parametrize(("max_seconds", "most_asked"), [(2, 600), (30, 4_000)])
+def test_a_video_that_is_too_long_is_not_read_to_its_end(
+    max_seconds: int, most_asked: int, save_model: SaveModel, counted: Path
+) -> None:
+    asked: list[None] = []
+    limited = predictor_of(save_model(), limits=InputLimits(max_seconds=max_seconds))
+    with pytest.raises(VideoError, match=rf"still\.h264 .*longer than {max_seconds} s") as refusal:
+        limited.predict(counted, should_stop=lambda: bool(asked.append(None)))
+    assert refusal.value.reason == "too_long"
+    # Of 3,000 packets and as many frames.
+    assert max_seconds * 25 < len(asked) < most_asked
+
+
+def test_a_stop_does_not_wait_until_frames_are_counted(
+    save_model: SaveModel, counted: Path
+) -> None:
+    asked: list[None] = []
+
+    def is_enough() -> bool:
+        asked.append(None)
+        return len(asked) > 3_500
+
+    with pytest.raises(CancelledError):
+        predictor_of(save_model()).predict(counted, should_stop=is_enough)
 
 
 def test_a_sentence_names_the_input_and_no_folder_of_the_machine(
