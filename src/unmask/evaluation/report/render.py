@@ -24,8 +24,6 @@ from unmask.evaluation.report.tables import (
 )
 from unmask.evaluation.report.templating import templates_of
 from unmask.evaluation.report.wording import (
-    LEAK_MARK,
-    ROLES,
     Block,
     blocks,
     cautions,
@@ -50,7 +48,6 @@ def environment() -> Environment:
     """Return the templates with the filters that write numbers."""
     templates = templates_of("unmask.evaluation.report")
     templates.filters |= {"cell": markdown_cell, "markdown_table": markdown_table}
-    templates.globals |= {"roles": ROLES, "leak_mark": LEAK_MARK}
     return templates
 
 

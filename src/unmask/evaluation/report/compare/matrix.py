@@ -47,7 +47,7 @@ def _variant_cell(variant: Variant, target: str) -> Cell:
     runs = [run for run in variant.runs if target in run.tests]
     if not runs:
         return Cell(NOT_TESTED)
-    is_home = target in variant.sources
+    is_home = variant.is_home(target)
     if len(runs) == 1:
         return estimate_cell(_auc(runs[0], target), mark=variant.mark, is_strong=is_home)
     return Cell(
@@ -63,7 +63,7 @@ def run_table(runs: Sequence[ComparedRun], targets: Sequence[str]) -> Table:
     for run in runs:
         cells = [Cell(run.name, link=run.link), Cell(run.source)]
         for target in targets:
-            is_home = target in run.sources
+            is_home = run.is_home(target)
             cells.append(
                 estimate_cell(_auc(run, target), mark=run.mark, is_strong=is_home)
                 if target in run.tests
@@ -91,7 +91,7 @@ def heat_values(variants: Sequence[Variant], targets: Sequence[str]) -> pd.DataF
 def heat_marks(variants: Sequence[Variant], targets: Sequence[str]) -> pd.DataFrame:
     """Return a star for each data set that a variant was trained on."""
     return pd.DataFrame(
-        [["*" if target in one.sources else "" for target in targets] for one in variants],
+        [["*" if one.is_home(target) else "" for target in targets] for one in variants],
         index=[one.title for one in variants],
         columns=list(targets),
     )
