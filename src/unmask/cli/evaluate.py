@@ -38,9 +38,8 @@ from unmask.pipelines.runs import (
     read_run_card,
     writing,
 )
-from unmask.pipelines.weights import require_own_weights
+from unmask.pipelines.weights import hash_of_weights, require_own_weights
 from unmask.training.checkpoint import load_detector
-from unmask.training.release import weights_hash
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -110,7 +109,7 @@ def score_run(
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
-        checkpoint_hash=weights_hash(checkpoint),
+        checkpoint_hash=hash_of_weights(checkpoint, run_dir / card.best_checkpoint),
         embeddings=plan.embeddings,
     )
     for outcome in evaluation.outcomes:
@@ -194,8 +193,10 @@ def require_names_apart(
     Raises:
         ConfigError: If two have one name and different folders; it names the words that help.
     """
-    sets = data.sets if isinstance(data, BlendConfig) else {}
-    places = {f"data.sets.{key}": one for key, one in sets.items()} or {"data": data}
+    if isinstance(data, BlendConfig):
+        places = {f"data.sets.{key}": one for key, one in data.sets.items()}
+    else:
+        places = {"data": data}
     places |= {f"eval.datasets.{key}": one for key, one in tested.items()}
     found: dict[str, tuple[str, Path]] = {}
     for place, config in places.items():

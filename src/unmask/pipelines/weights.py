@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from unmask.core.errors import CheckpointError
-from unmask.core.files import sha256_of_json
+from unmask.core.files import sha256_of_file, sha256_of_json
 from unmask.pipelines.runs import RunCard
 from unmask.training.checkpoint import Provenance, differences, read_checkpoint
+from unmask.training.release import weights_hash
 
 
 def require_own_weights(path: Path, run_dir: Path, card: RunCard, *, model: dict[str, Any]) -> None:
@@ -38,6 +41,27 @@ def require_own_weights(path: Path, run_dir: Path, card: RunCard, *, model: dict
             f"{path} is not of the run {run_dir}, because it was trained with another "
             f"{', '.join(differing)}; evaluate the run that it belongs to."
         )
+
+
+def hash_of_weights(path: Path, best: Path) -> str:
+    """Return what a run records as the SHA-256 of its scored weights.
+
+    A released model counts as the checkpoint that its card names, so that nothing is scored again
+    and validation's choice stays one; but never as the best where its weights are others.
+
+    Args:
+        path: What is scored.
+        best: The checkpoint that validation chose, where it still is.
+
+    Raises:
+        CheckpointError: If one cannot be read.
+    """
+    named = weights_hash(path)
+    if path.resolve() == best.resolve() or not best.is_file() or named != sha256_of_file(best):
+        return named
+    own, other = (read_checkpoint(one)["state_dict"] for one in (path, best))
+    is_same = own.keys() == other.keys() and all(torch.equal(own[k], other[k]) for k in own)
+    return named if is_same else sha256_of_file(path)
 
 
 def _own_provenance(best: Path) -> Provenance:

@@ -10,7 +10,7 @@ import torch
 from unmask.core.errors import CheckpointError
 from unmask.core.files import sha256_of_file
 from unmask.pipelines.runs import RunCard
-from unmask.pipelines.weights import require_own_weights
+from unmask.pipelines.weights import hash_of_weights, require_own_weights
 from unmask.training.checkpoint import Provenance
 from unmask.training.release import weights_hash, write_release
 
@@ -82,3 +82,11 @@ def test_a_released_model_is_named_by_the_checkpoint_that_it_was_made_from(run_d
     write_release(best, model, {"checkpoint_sha256": sha256_of_file(best)})
     assert sha256_of_file(model) != sha256_of_file(best)
     assert weights_hash(model) == weights_hash(best) == sha256_of_file(best)
+    assert hash_of_weights(model, best) == hash_of_weights(best, best) == sha256_of_file(best)
+
+
+def test_a_released_model_with_other_weights_is_not_the_best(run_dir: Path, tmp_path: Path) -> None:
+    best, model = run_dir / CARD.best_checkpoint, run_dir / "model.ckpt"
+    other = plant(tmp_path / "other.ckpt", weight=1.0)
+    write_release(other, model, {"checkpoint_sha256": sha256_of_file(best)})
+    assert hash_of_weights(model, best) == sha256_of_file(model)
