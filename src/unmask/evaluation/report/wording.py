@@ -59,7 +59,7 @@ class Block:
     @property
     def mark(self) -> str:
         """What stands at every number of this split."""
-        return mark_of(self.content)
+        return mark_in(self.content)
 
     @property
     def title(self) -> str:
@@ -67,16 +67,16 @@ class Block:
         return f"{self.dataset}, {self.split}{self.mark}"
 
 
-def mark_of(content: Mapping[str, Any]) -> str:
+def mark_in(content: Mapping[str, Any]) -> str:
     """Return what stands at every number: leaks let through, weights not chosen on validation.
 
     Args:
         content: ``metrics.json``, or what it says of one split.
 
     Example:
-        >>> mark_of({"leak_allowed": True, "checkpoint": "chosen"})
+        >>> mark_in({"leak_allowed": True, "checkpoint": "chosen"})
         ' (leak allowed)'
-        >>> mark_of({"leak_allowed": False, "checkpoint": "other"})
+        >>> mark_in({"leak_allowed": False, "checkpoint": "other"})
         ' (checkpoint not chosen on validation)'
     """
     leak = LEAK_MARK if content.get("leak_allowed") else ""

@@ -99,5 +99,5 @@ def _validation_auc(run: ComparedRun) -> float | None:
 
 CHECKPOINT_NOTE = (
     f"The checkpoint that a test set would have chosen is {ONE_CHECKPOINT}; the one that "
-    "validation chose."
+    "validation chose, where no mark says otherwise."
 )

@@ -11,7 +11,7 @@ import yaml
 
 from unmask.core.errors import DataError
 from unmask.evaluation.footage import same_footage
-from unmask.evaluation.report.wording import Block, blocks, mark_of
+from unmask.evaluation.report.wording import Block, blocks, mark_in
 
 # What a configuration says without changing what is learned: where things lie, what is logged, how
 # the finished detector is measured. Dots lead into it.
@@ -81,7 +81,7 @@ class ComparedRun:
     @property
     def mark(self) -> str:
         """Stands at every number of a run with leaks, or of weights chosen otherwise."""
-        return mark_of(self.metrics)
+        return mark_in(self.metrics)
 
     @property
     def tests(self) -> dict[str, Block]:
