@@ -13,6 +13,7 @@ from PIL import Image
 from unmask.core.errors import DataError, PredictionsError
 from unmask.core.files import sha256_of_file, write_json
 from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
+from unmask.pipelines.ensemble import ensemble
 from unmask.pipelines.report import report, report_runs
 
 FEW = 40  # resamples
@@ -299,6 +300,23 @@ def test_weights_that_validation_did_not_choose_are_marked_at_every_number(tmp_p
     # Its validation AUC is the highest, but of weights that were not scored.
     choice = overview[overview.index("Which run one would have chosen") :].splitlines()
     assert [row.split(" | ")[2:4] for row in choice if row.startswith("| home")] == [["2", "b"]]
+
+
+def test_an_ensemble_with_a_member_that_validation_did_not_choose_is_marked(
+    tmp_path: Path,
+) -> None:
+    for scored, expected in (("best", []), ("last", ["b"])):
+        folder = tmp_path / scored
+        runs = [
+            add_checkpoints(
+                make_run(folder / name / "run", name=name), seed=0, val_video_auc=0.8, scored=which
+            )
+            for name, which in (("a", "best"), ("b", scored))
+        ]
+        card = ensemble(runs, rule="soft", out_dir=folder / "ensemble").card
+        assert card.members_not_chosen == expected
+        text = report(folder / "ensemble", num_resamples=FEW).markdown.read_text()
+        assert ("(checkpoint not chosen on validation)" in text) == bool(expected)
 
 
 def test_the_overview_of_one_run_has_published_rows_latex_and_csv(tmp_path: Path) -> None:
