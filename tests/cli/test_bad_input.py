@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from unmask.cli.main import main
 from unmask.models import weights
@@ -136,6 +137,47 @@ def test_a_checkpoint_that_is_none_is_named(
     (tmp_path / "x.ckpt").write_text("no checkpoint")
     said = refusal("evaluate", f"run={trained_run}", f"checkpoint={tmp_path}/x.ckpt", *paths)
     assert "x.ckpt is not a readable checkpoint" in said
+
+
+def test_a_checkpoint_of_other_training_data_is_not_scored_under_a_runs_name(
+    refusal: Callable[..., str], trained_run: Path, paths: list[str], tmp_path: Path
+) -> None:
+    before = (trained_run / "run.json").read_bytes()
+    content = torch.load(trained_run / "checkpoints/best.ckpt", weights_only=True)
+    content["unmask"] |= {"dataset": "synthetic_celebdf", "manifest_hash": "c0ffee"}
+    torch.save(content, tmp_path / "other.ckpt")
+    said = refusal("evaluate", f"run={trained_run}", f"checkpoint={tmp_path}/other.ckpt", *paths)
+    assert f"other.ckpt is not of the run {trained_run}" in said
+    assert "another dataset (synthetic_celebdf there, synthetic_ffpp here)" in said
+    assert (trained_run / "run.json").read_bytes() == before
+
+
+def test_a_test_set_of_the_training_sets_name_is_refused_and_not_left_out(
+    refusal: Callable[..., str], tmp_path: Path, paths: list[str]
+) -> None:
+    words = ["train", "model=plain_cnn_mean", "data=folder", f"data.root={tmp_path}/a", *paths]
+    said = refusal(
+        *words, "+data@eval.datasets.site=folder", f"eval.datasets.site.root={tmp_path}/b"
+    )
+    assert "`data` and `eval.datasets.site` are different data sets of one name, 'folder'" in said
+    assert "eval.datasets.site.name=folder_2" in said
+
+
+def test_two_test_sets_of_one_name_are_refused_and_not_pooled(
+    refusal: Callable[..., str], trained_run: Path, tmp_path: Path, paths: list[str]
+) -> None:
+    sites = [
+        word for site in ("siteA", "siteB") for word in (
+            f"+data@eval.datasets.{site}=folder", f"eval.datasets.{site}.root={tmp_path}/{site}",
+        )
+    ]  # fmt: skip
+    said = refusal("evaluate", f"run={trained_run}", *sites, *paths)
+    assert "`eval.datasets.siteA` and `eval.datasets.siteB` are different data sets" in said
+    assert "eval.datasets.siteB.name=folder_2" in said
+    # The words that it names are enough: now it is the first folder that is not there.
+    named = ["eval.datasets.siteB.name=folder_2", "eval.datasets.siteB.source.name=folder_2"]
+    said = refusal("evaluate", f"run={trained_run}", *sites, *named, *paths)
+    assert f"{tmp_path}/siteA" in said
 
 
 @pytest.mark.parametrize(

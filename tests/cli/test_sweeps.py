@@ -13,6 +13,7 @@ from unmask.cli import train as train_module
 from unmask.cli.main import main
 from unmask.config import validate
 from unmask.evaluation.predictions import read_predictions
+from unmask.training import tracking as tracking_module
 
 Sweep = Callable[..., Path]
 OTHER = "eval.datasets.synthetic_celebdf"
@@ -149,6 +150,30 @@ def test_a_second_sweep_trains_nothing_and_shows_the_same_report(
     said = words_said(capsys)
     assert [job["says"] for job in jobs_of(third)] == ["not trained again"] * 2 + ["trained"]
     assert f"Report: {third}/overview.html" in said
+
+
+def test_a_tested_job_gives_its_tracker_metrics_and_report(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, set[str], bool]] = []
+
+    def note(_: Any, run_dir: Path) -> None:
+        card = json.loads((run_dir / "run.json").read_text())
+        files = {path.name for path in run_dir.iterdir()}
+        given.append((run_dir.name, files, bool(card["metrics"])))
+
+    monkeypatch.setattr(tracking_module, "log_results", note)
+    words = ["logger=[csv,wandb]", "logger.wandb.mode=offline", "seed=1,2"]
+    folder = sweep(*words)
+    assert [(name, is_measured) for name, _, is_measured in given] == [
+        (path.parent.name, True) for path in sorted(folder.glob("*/run.json"))
+    ]
+    assert all({"metrics.json", "report.html"} <= files for _, files, _ in given)
+    # Where nothing is trained, nothing is measured anew either.
+    [metrics] = folder.glob("0_*/metrics.json")
+    before = metrics.stat().st_mtime_ns
+    sweep(*words, name="again")
+    assert (len(given), metrics.stat().st_mtime_ns) == (2, before)
 
 
 def test_what_decides_the_result_is_trained_anew_and_what_does_not_is_not(sweep: Sweep) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from unmask.cli.main import VERBS, main
 from unmask.evaluation.predictions import read_predictions
@@ -100,6 +101,67 @@ def test_report_of_several_runs_compares_them(
     ])  # fmt: skip
     overview = (workplace / "outputs/report/all/overview.md").read_text()
     assert "synthetic_ffpp" in overview
+
+
+def test_every_run_below_outputs_is_reported_those_of_sweeps_too(
+    trained_run: Path, paths: list[str], tmp_path: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    for place in ("train/alone", "train/x_sweep/0_job", "train/x_sweep/1_job"):
+        shutil.copytree(trained_run, outputs / place)
+        card = json.loads((outputs / place / "run.json").read_text())
+        (outputs / place / "run.json").write_text(json.dumps(card | {"name": Path(place).name}))
+    main([
+        "report", f"runs={outputs}/*", "eval.num_resamples=20", *paths,
+        f"hydra.run.dir={tmp_path}/report",
+    ])  # fmt: skip
+    numbers = pd.read_csv(tmp_path / "report/overview.csv")
+    assert set(numbers["run"]) == {"alone", "0_job", "1_job"}
+
+
+def test_report_of_one_run_writes_its_overview_too(
+    trained_run: Path, paths: list[str], tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "run"
+    shutil.copytree(trained_run, run_dir)
+    (run_dir / "report.html").unlink()
+    main([
+        "report", f"runs={run_dir}", "eval.num_resamples=20", *paths,
+        f"hydra.run.dir={tmp_path}/report",
+    ])  # fmt: skip
+    assert (run_dir / "report.html").is_file()
+    assert "Published by others" in (tmp_path / "report/overview.md").read_text()
+    assert "toprule" in (tmp_path / "report/overview.tex").read_text()
+    assert len(pd.read_csv(tmp_path / "report/overview.csv"))
+
+
+EVALUATE = ["loader.num_workers=0", "eval.num_resamples=20", "trainer.accelerator=cpu",
+            "trainer.enable_progress_bar=false"]  # fmt: skip
+
+
+def test_only_the_checkpoint_that_validation_chose_is_called_so(
+    train_tiny: Train, paths: list[str]
+) -> None:
+    run_dir = train_tiny("seed=3", "trainer.max_epochs=1")
+    # Stands for an epoch that validation did not choose.
+    last = run_dir / "checkpoints/last.ckpt"
+    content = torch.load(last, weights_only=True)
+    weights = content["state_dict"]
+    content["state_dict"] = {
+        name: one * 1.5 if one.is_floating_point() else one for name, one in weights.items()
+    }
+    last.unlink()
+    torch.save(content, last)
+
+    def report_of(*words: str) -> str:
+        main(["evaluate", f"run={run_dir}", *EVALUATE, *paths, *words])
+        return (run_dir / "report.md").read_text()
+
+    assert "(checkpoint not chosen on validation)" in report_of(f"checkpoint={last}")
+    # The released model now is of these weights, and stays known as such.
+    assert "(checkpoint not chosen" in report_of(f"checkpoint={run_dir}/model.ckpt")
+    assert "(checkpoint not chosen" not in report_of()
+    assert "(checkpoint not chosen" not in report_of(f"checkpoint={run_dir}/model.ckpt")
 
 
 def test_bare_train_is_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:

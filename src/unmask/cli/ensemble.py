@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
-from unmask.cli.report import scored_runs, write_reports
+from unmask.cli.report import scored_runs, write_report
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.schema import EnsembleConfig
 from unmask.evaluation.report.wording import number
@@ -33,7 +33,7 @@ def _ensemble(call: Call) -> None:
     )
     call.save_config()
     _say(summary)
-    write_reports([call.run_dir], config.eval, seed=config.seed, overview_dir=call.run_dir)
+    write_report(call.run_dir, config.eval, seed=config.seed)
 
 
 def _runs_of(config: EnsembleConfig) -> list[Path]:

@@ -1,5 +1,6 @@
 """`unmask evaluate`: score a trained run, also on data sets that it has never seen."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,20 +9,27 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from unmask.cli.objects import make_dataset, make_preparation
-from unmask.cli.report import write_reports
+from unmask.cli.report import write_report
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
-from unmask.config.schema import EvalConfig, EvaluateConfig, LoaderConfig, TrainConfig, sets_of
+from unmask.config.schema import (
+    BlendConfig,
+    DataConfig,
+    EvalConfig,
+    EvaluateConfig,
+    LoaderConfig,
+    TrainConfig,
+    sets_of,
+)
 from unmask.config.validate import typed
-from unmask.core.errors import DataError
-from unmask.core.files import sha256_of_file
+from unmask.core.errors import ConfigError, DataError
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.tall import AnyDetector
 from unmask.pipelines.audit import audit_stores, audit_table
 from unmask.pipelines.cards import release
-from unmask.pipelines.datasets import open_store
+from unmask.pipelines.datasets import Preparation, open_store, store_folder
 from unmask.pipelines.evaluate import ScoredSplit, operations_per_clip
 from unmask.pipelines.evaluate import evaluate as score
 from unmask.pipelines.runs import (
@@ -30,6 +38,7 @@ from unmask.pipelines.runs import (
     read_run_card,
     writing,
 )
+from unmask.pipelines.weights import hash_of_weights, require_own_weights
 from unmask.training.checkpoint import load_detector
 
 
@@ -49,7 +58,7 @@ def _evaluate(call: Call) -> None:
         checkpoint=config.checkpoint,
         allow_leak=config.allow_leak,
     )
-    write_reports([config.run], config.eval, seed=config.seed, overview_dir=call.run_dir)
+    write_report(config.run, config.eval, seed=config.seed)
     release(config.run, config.checkpoint)
 
 
@@ -72,20 +81,23 @@ def score_run(
         data_dir: Where indexes and face crops lie.
         loader: How clips reach the network.
         trainer: Node that builds the trainer.
-        checkpoint: Weights to score; None takes the epoch that validation chose.
+        checkpoint: Weights to score, of the run's own training; None takes the epoch that
+            validation chose. Reports mark every number of any other.
         allow_leak: Go on although a set shares something with training; the run is marked.
         leaks: What an audit of these very sets has counted; None audits them.
 
     Raises:
+        CheckpointError: If the checkpoint is of another training.
+        ConfigError: If two data sets have one name.
         DataError: If a set shares something with training, unless that is allowed.
     """
     card = read_run_card(run_dir)
     trained = read_train_config(run_dir)
+    checkpoint = _own_weights(checkpoint, run_dir, card, trained)
     own, others = _open_stores(trained, plan, data_dir)
     stores = [*own, *others]
     if leaks is None:
         leaks = require_no_leak(own, others, allow_leak=allow_leak or card.leak_allowed)
-    checkpoint = checkpoint or run_dir / card.best_checkpoint
     detector = load_detector(checkpoint)
     layout = build(trained.clips)
     flops = _flops_of(detector, layout.num_frames, card)
@@ -97,7 +109,7 @@ def score_run(
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
-        checkpoint_hash=sha256_of_file(checkpoint),
+        checkpoint_hash=hash_of_weights(checkpoint, run_dir / card.best_checkpoint),
         embeddings=plan.embeddings,
     )
     for outcome in evaluation.outcomes:
@@ -108,6 +120,16 @@ def score_run(
     )  # fmt: skip
     with writing(run_dir):
         change_card(run_dir, change)
+
+
+def _own_weights(
+    checkpoint: Path | None, run_dir: Path, card: RunCard, trained: TrainConfig
+) -> Path:
+    """Return the weights to score, refusing foreign ones before anything long begins."""
+    if checkpoint is None:
+        return run_dir / card.best_checkpoint
+    require_own_weights(checkpoint, run_dir, card, model=trained.model)
+    return checkpoint
 
 
 def _flops_of(detector: AnyDetector, num_frames: int, card: RunCard) -> int:
@@ -146,11 +168,47 @@ def _open_stores(
 ) -> tuple[list[FaceStore], list[FaceStore]]:
     """Open what a run was trained on, and what else it is tested on, cut in the same way."""
     preparation = make_preparation(trained.prepare)
+    require_names_apart(trained.data, plan.datasets, preparation, data_dir)
     own, others = (
         [open_store(make_dataset(dataset), preparation, data_dir) for dataset in datasets]
         for datasets in (sets_of(trained.data), plan.datasets.values())
     )
     return own, others
+
+
+def require_names_apart(
+    data: DataConfig | BlendConfig,
+    tested: Mapping[str, DataConfig],
+    preparation: Preparation,
+    data_dir: Path,
+) -> None:
+    """Refuse different data sets of one name: one would be left out, or mixed with the other.
+
+    Args:
+        data: What is trained on.
+        tested: What else is tested on, by its key in ``eval.datasets``.
+        preparation: How faces are cut.
+        data_dir: Where face crops lie.
+
+    Raises:
+        ConfigError: If two have one name and different folders; it names the words that help.
+    """
+    if isinstance(data, BlendConfig):
+        places = {f"data.sets.{key}": one for key, one in data.sets.items()}
+    else:
+        places = {"data": data}
+    places |= {f"eval.datasets.{key}": one for key, one in tested.items()}
+    found: dict[str, tuple[str, Path]] = {}
+    for place, config in places.items():
+        dataset = make_dataset(config)
+        name, folder = dataset.source.name, store_folder(dataset, preparation, data_dir)
+        first, first_folder = found.setdefault(name, (place, folder))
+        if folder != first_folder:
+            raise ConfigError(
+                f"`{first}` and `{place}` are different data sets of one name, '{name}', and would "
+                f"be mixed; name one of them, e.g. with {place}.name={name}_2 and "
+                f"{place}.source.name={name}_2."
+            )
 
 
 def require_no_leak(

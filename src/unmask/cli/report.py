@@ -1,11 +1,11 @@
 """`unmask report`: from predictions to metrics and pages."""
 
-from glob import glob
 from pathlib import Path
 
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.schema import EvalConfig, ReportConfig
 from unmask.core.errors import DataError
+from unmask.evaluation.report.run import find_runs, has_tables
 from unmask.evaluation.report.wording import headline
 from unmask.pipelines.report import ReportSummary, report_runs
 from unmask.pipelines.report import report as report_run
@@ -18,20 +18,20 @@ def report(arguments: list[str]) -> None:
 
 def _report(call: Call) -> None:
     config: ReportConfig = call.config
-    write_reports(
-        scored_runs(config.runs), config.eval, seed=config.seed, overview_dir=call.run_dir
-    )
+    write_overview(scored_runs(config.runs), config.eval, seed=config.seed, out_dir=call.run_dir)
 
 
 def scored_runs(pattern: str) -> list[Path]:
     """List the runs that a pattern matches, saying which of them have no predictions yet.
 
+    Args:
+        pattern: Of folders of runs, or of folders that hold them, e.g. ``"outputs/*"``.
+
     Raises:
         DataError: If no finished run matches, or none of them has predictions.
     """
-    found = (Path(path) for path in sorted(glob(pattern)))  # noqa: PTH207 - may be absolute
-    finished = [path for path in found if (path / "run.json").is_file()]
-    scored = [path for path in finished if (path / "predictions.parquet").is_file()]
+    finished = find_runs(pattern)
+    scored = [path for path in finished if has_tables(path)]
     if not finished:
         raise DataError(
             f"No finished training run matches runs='{pattern}'; "
@@ -39,38 +39,50 @@ def scored_runs(pattern: str) -> list[Path]:
         )
     if not scored:
         raise DataError(
-            f"No run that matches runs='{pattern}' has predictions; "
+            f"No run that matches runs='{pattern}' has whole tables of predictions; "
             f"`unmask evaluate run={finished[0]}` makes them."
         )
     for run in sorted(set(finished) - set(scored)):
-        console.print(f"Left out, because it has no predictions yet: {run}", soft_wrap=True)
+        console.print(
+            f"Left out, because it has no whole tables of predictions: {run}", soft_wrap=True
+        )
     return scored
 
 
-def write_reports(runs: list[Path], plan: EvalConfig, *, seed: int, overview_dir: Path) -> None:
-    """Write the report of each run, and of several a table of all, and say where they are.
+def write_report(run_dir: Path, plan: EvalConfig, *, seed: int) -> None:
+    """Write the report of a run into its folder, and say what it says and where it is.
+
+    Args:
+        run_dir: Folder of a run with predictions.
+        plan: How videos are scored and intervals drawn.
+        seed: Of the bootstrap.
+    """
+    _say(
+        report_run(
+            run_dir,
+            num_resamples=plan.num_resamples,
+            how=plan.video_score,
+            top_k=plan.top_k,
+            unscored=plan.unscored,
+            seed=seed,
+        )
+    )
+
+
+def write_overview(runs: list[Path], plan: EvalConfig, *, seed: int, out_dir: Path) -> None:
+    """Write the report of each run and a comparison of all, and say where they are.
+
+    Of one run it is that run alone, with published numbers, as LaTeX and as CSV.
 
     Args:
         runs: Folders of runs with predictions.
         plan: How videos are scored and intervals drawn.
         seed: Of the bootstrap.
-        overview_dir: Where the table of several runs goes.
+        out_dir: Where the comparison goes.
     """
-    if len(runs) == 1:
-        _say(
-            report_run(
-                runs[0],
-                num_resamples=plan.num_resamples,
-                how=plan.video_score,
-                top_k=plan.top_k,
-                unscored=plan.unscored,
-                seed=seed,
-            )
-        )
-        return
     overview = report_runs(
         runs,
-        out_dir=overview_dir,
+        out_dir=out_dir,
         num_resamples=plan.num_resamples,
         how=plan.video_score,
         top_k=plan.top_k,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from unmask.cli.evaluate import score_run
+from unmask.cli.evaluate import require_names_apart, score_run
 from unmask.cli.objects import make_dataset, make_preparation, recipe_settings
 from unmask.cli.run import console
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
@@ -58,6 +58,8 @@ def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
     if not config.test:
         return
     tested = config.eval.datasets
+    preparation = make_preparation(config.prepare)
+    require_names_apart(config.data, tested, preparation, config.paths.data_dir)
     folders = _stores(config, tested.values())
     missing = unscored_sets(
         finished,

@@ -14,7 +14,7 @@ from unmask.pipelines.report import report_runs
 from unmask.pipelines.sweeps import JobRecord, find_report, report_key, save_sweep
 
 # One seed for all runs, as of `unmask report`: their bootstraps are compared.
-_BOOTSTRAP_SEED = 0
+BOOTSTRAP_SEED = 0
 
 
 def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
@@ -37,7 +37,7 @@ def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
         "how": config.eval.video_score,
         "top_k": config.eval.top_k,
         "unscored": config.eval.unscored,
-        "seed": _BOOTSTRAP_SEED,
+        "seed": BOOTSTRAP_SEED,
     }
     key = report_key(tested, protocol)
     report = find_report(config.paths.outputs_dir, key)

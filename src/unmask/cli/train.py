@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unmask.cli.evaluate import require_no_leak, score_run
+from unmask.cli.evaluate import require_names_apart, require_no_leak, score_run
 from unmask.cli.objects import (
     augmentation_of,
     make_dataset,
@@ -12,10 +12,10 @@ from unmask.cli.objects import (
     make_recipe,
     recipe_settings,
 )
-from unmask.cli.report import write_reports
+from unmask.cli.report import write_report
 from unmask.cli.reuse import complete_tests, find_trained, training_identity
 from unmask.cli.run import Call, console, run_verb
-from unmask.cli.sweep import report_sweep
+from unmask.cli.sweep import BOOTSTRAP_SEED, report_sweep
 from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file, sha256_of_json
@@ -51,10 +51,12 @@ def _train(call: Call) -> JobResult:
     tracking = Tracking()
     try:
         result = _trained(call, tracking)
-        if config.test and not call.in_sweep:  # a sweep reports once, on all of its runs
-            folder, seed = result.run_dir, config.seed
-            write_reports([folder], config.eval, seed=seed, overview_dir=call.run_dir)
-            console.print(f"Model: {release(folder)}", highlight=False, soft_wrap=True)
+        if config.test and not call.in_sweep:
+            write_report(result.run_dir, config.eval, seed=config.seed)
+            console.print(f"Model: {release(result.run_dir)}", highlight=False, soft_wrap=True)
+        elif config.test and tracking.wants_results:
+            # A sweep reports on all of its runs at its end, when a job's tracker is long closed.
+            write_report(result.run_dir, config.eval, seed=BOOTSTRAP_SEED)
         tracking.log_results(call.run_dir)
     finally:
         tracking.close()
@@ -115,10 +117,11 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
 def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
     """Open what is trained on, and refuse what it shares with itself or with what is tested on."""
     preparation = make_preparation(config.prepare)
-    tested = list(config.eval.datasets.values()) if config.test else []
+    tested = config.eval.datasets if config.test else {}
+    require_names_apart(config.data, tested, preparation, config.paths.data_dir)
     own, others = (
         [open_store(make_dataset(one), preparation, config.paths.data_dir) for one in datasets]
-        for datasets in (sets_of(config.data), tested)
+        for datasets in (sets_of(config.data), tested.values())
     )
     return own, require_no_leak(own, others, allow_leak=config.allow_leak)
 
@@ -190,6 +193,7 @@ def _write_card(
         num_parameters=summary.num_parameters,
         num_trainable=summary.num_trainable,
         best_checkpoint=Path(summary.best_checkpoint).relative_to(call.run_dir).as_posix(),
+        best_checkpoint_hash=sha256_of_file(Path(summary.best_checkpoint)),
         best_epoch=summary.best_epoch,
         val_video_auc=summary.val_video_auc,
         manifest_hashes={store.dataset: store.manifest_hash for store in stores},

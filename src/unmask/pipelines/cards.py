@@ -18,7 +18,7 @@ from unmask.evaluation.metrics import balanced_accuracy_threshold, decisions_at,
 from unmask.evaluation.report.run import Run, read_run
 from unmask.evaluation.verdicts import fix_band
 from unmask.training.checkpoint import read_checkpoint
-from unmask.training.release import CARD_FORMAT, MODEL_FILE, write_release
+from unmask.training.release import CARD_FORMAT, MODEL_FILE, weights_hash, write_release
 
 _TEST_ROLES: Final = ("in_domain", "cross_dataset")
 SYNTHETIC: Final = "synthetic"
@@ -93,7 +93,7 @@ def make_card(run: Run, checkpoint: Path) -> dict[str, Any]:
         "licence": _licence(run.source_datasets, is_synthetic=is_synthetic),
         "versions": run.facts.get("versions") or {},
         "git": run.facts.get("git") or {},
-        "checkpoint_sha256": sha256_of_file(checkpoint),
+        "checkpoint_sha256": weights_hash(checkpoint),
     }
     # Exactly what JSON can hold, so that the card's hash is that of its printed form.
     plain: dict[str, Any] = json.loads(json.dumps(content))
@@ -199,7 +199,7 @@ def _limits(
 ) -> list[str]:
     limits = [SYNTHETIC_ONLY] if is_synthetic else []
     tests = sorted({row["dataset"] for row in tested if row["role"] in _TEST_ROLES})
-    away = [name for name in tests if name not in run.source_datasets]
+    away = {row["dataset"] for row in tested if row["role"] == "cross_dataset"}
     if tests:
         limits.append(
             f"Tested on {', '.join(tests)} and on nothing else: on other people, cameras, "
@@ -213,6 +213,10 @@ def _limits(
     limits.append(f"Fakes that it was measured on: {', '.join(methods) or 'none'}.")
     if validation["band"] is None:
         limits.append("Validation lacks a class, so no threshold could be fixed.")
+    if run.checkpoint != "chosen":
+        limits.append(
+            "Validation is not known to have chosen these weights, so its numbers may flatter."
+        )
     if run.leak_allowed:
         limits.append(
             "Splits that share people or videos were let through, so its numbers flatter."

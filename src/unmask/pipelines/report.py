@@ -108,6 +108,7 @@ def _report(run_dir: Path, protocol: Protocol) -> ReportSummary:
         run.unscored,
         source_datasets=run.source_datasets,
         leaks=run.facts.get("leaks", {}) if run.leak_allowed else None,
+        checkpoint=run.checkpoint,
         threshold_split=run.threshold_split,
         protocol=protocol,
         videos=videos,
@@ -162,7 +163,7 @@ def report_runs(
         ValueError: If an argument is out of range.
     """
     if not run_dirs:
-        raise DataError("No run to report; `unmask report runs='outputs/train/*'` names some.")
+        raise DataError("No run to report; `unmask report runs='outputs/*'` names some.")
     protocol = Protocol(
         how=how,
         top_k=top_k,

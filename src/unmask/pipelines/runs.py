@@ -48,6 +48,7 @@ class RunCard:
         manifest_hashes: SHA-256 of each data set's ``videos.parquet``.
         stores: Folder of each data set's face crops.
         scored_checkpoint: SHA-256 of the checkpoint behind the predictions.
+        best_checkpoint_hash: SHA-256 of the checkpoint that validation chose.
         leak_allowed: Whether splits that share videos or people were let through.
         leaks: How many shared videos, groups and pairs of crops were let through.
         source_datasets: The data sets that were trained on, where there are several.
@@ -76,6 +77,7 @@ class RunCard:
     manifest_hashes: dict[str, str] = field(default_factory=dict)
     stores: dict[str, str] = field(default_factory=dict)
     scored_checkpoint: str | None = None
+    best_checkpoint_hash: str | None = None
     leak_allowed: bool = False
     leaks: dict[str, int] = field(default_factory=dict)
     source_datasets: list[str] = field(default_factory=list)

@@ -121,21 +121,35 @@ def check_resumable(path: Path, wanted: Provenance) -> None:
     Raises:
         CheckpointError: If they differ, naming each difference.
     """
-    found = read_checkpoint(path)["unmask"]
+    differing = differences(read_checkpoint(path)["unmask"], wanted)
+    if differing:
+        raise CheckpointError(
+            f"{path} cannot be continued, because it was trained with another "
+            f"{', '.join(differing)}."
+        )
+
+
+def differences(found: dict[str, Any], wanted: Provenance) -> list[str]:
+    """Name what differs between where a checkpoint comes from and where it should.
+
+    Parts of the recipe that one of the two does not know are not compared.
+
+    Args:
+        found: What the checkpoint says of itself, under ``"unmask"``.
+        wanted: What it should say.
+
+    Returns:
+        The name and both values of each difference.
+    """
     facts = {name: value for name, value in vars(wanted).items() if name != "recipe"}
     pairs = [(name, found.get(name), value) for name, value in facts.items()]
     recipe = found.get("recipe") or {}
     pairs += [(k, recipe[k], value) for k, value in (wanted.recipe or {}).items() if k in recipe]
-    differences = [
+    return [
         f"{name} ({_brief(there, here)} there, {_brief(here, there)} here)"
         for name, there, here in pairs
         if there != here
     ]
-    if differences:
-        raise CheckpointError(
-            f"{path} cannot be continued, because it was trained with another "
-            f"{', '.join(differences)}."
-        )
 
 
 def _brief(value: Any, other: Any) -> str:  # noqa: ANN401 - any part of a configuration

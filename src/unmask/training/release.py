@@ -116,6 +116,23 @@ def card_of(checkpoint: dict[str, Any], path: Path) -> dict[str, Any] | None:
     return other if other.get("checkpoint_sha256") == sha256_of_file(path) else None
 
 
+def weights_hash(path: Path) -> str:
+    """Name the weights in a checkpoint by the file that training wrote them to.
+
+    Args:
+        path: A run's checkpoint, or the model released from it.
+
+    Returns:
+        SHA-256 of the run's checkpoint: of this file, or of the one that this model was made from.
+
+    Raises:
+        CheckpointError: If the file cannot be read.
+    """
+    card = read_checkpoint(path)["unmask"].get("card")
+    origin = card.get("checkpoint_sha256") if isinstance(card, dict) else None
+    return origin if isinstance(origin, str) else sha256_of_file(path)
+
+
 def card_hash(card: dict[str, Any]) -> str:
     """Return the SHA-256 of a card's content."""
     return sha256_of_json(card)

@@ -28,6 +28,14 @@ class Tracking:
     def __init__(self) -> None:
         self.loggers: list[Logger] = []
 
+    @property
+    def wants_results(self) -> bool:
+        """Whether there is somebody to give results to; not where nothing was trained."""
+        return any(
+            isinstance(logger, TolerantWandbLogger) and not logger.has_failed
+            for logger in self.loggers
+        )
+
     def log_results(self, run_dir: Path) -> None:
         """Log what a run's folder holds; what is not there is left out.
 

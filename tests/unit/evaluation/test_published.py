@@ -77,6 +77,7 @@ def test_a_range_is_two_rows_that_say_so() -> None:
 
 def test_copies_of_a_data_set_share_its_rows_and_imitations_have_none() -> None:
     assert published_for("ffpp_gend") == published_for("ffpp")
+    assert published_for("dfd_kaggle") == published_for("dfd") != []
     assert published_for("synthetic_celebdf") == []
     assert {row.test_set for row in published_for("celebdf_v1")} == {"celebdf_v1", "celebdf"}
     assert {row.test_set for row in published_for("dfdc_test")} == {"dfdc_test"}

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from unmask.core.errors import DataError, PredictionsError
-from unmask.core.files import write_json
+from unmask.core.files import sha256_of_file, write_json
 from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
+from unmask.pipelines.ensemble import ensemble
 from unmask.pipelines.report import report, report_runs
 
 FEW = 40  # resamples
@@ -280,3 +281,77 @@ def test_it_says_what_a_videos_score_is(run_dir: Path, how: str, words: str) -> 
 def test_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No run to report"):
         report_runs([], out_dir=tmp_path)
+
+
+def add_checkpoints(run: Path, *, seed: int, val_video_auc: float, scored: str) -> Path:
+    """Give a run the checkpoints best.ckpt, of its eighth epoch, and last.ckpt."""
+    (run / "checkpoints").mkdir()
+    for name in ("best", "last"):
+        (run / f"checkpoints/{name}.ckpt").write_text(f"{run} {name}")
+    facts = json.loads((run / "run.json").read_text()) | {
+        "model": "m", "data": "home", "seed": seed, "best_epoch": 7,
+        "val_video_auc": val_video_auc, "best_checkpoint": "checkpoints/best.ckpt",
+        "scored_checkpoint": sha256_of_file(run / f"checkpoints/{scored}.ckpt"),
+    }  # fmt: skip
+    write_json(run / "run.json", facts)
+    return run
+
+
+def test_weights_that_validation_did_not_choose_are_marked_at_every_number(tmp_path: Path) -> None:
+    mark = "(checkpoint not chosen on validation)"
+    runs = [
+        add_checkpoints(
+            make_run(tmp_path / name / "run", name=name),
+            seed=seed,
+            val_video_auc=auc,
+            scored=scored,
+        )
+        for seed, (name, auc, scored) in enumerate(
+            [("a", 0.7, "best"), ("b", 0.8, "best"), ("other", 0.9, "last")]
+        )
+    ]
+    summary = report_runs(runs, out_dir=tmp_path / "report", num_resamples=FEW)
+    chosen, _, other = summary.reports
+    assert "Chosen epoch" in chosen.markdown.read_text()
+    assert mark not in chosen.markdown.read_text()
+    text = other.markdown.read_text()
+    assert "Chosen epoch" not in text
+    assert "The checkpoint and the threshold are chosen on validation" not in text
+    assert all(mark in row for row in text.splitlines() if row.startswith("| home, test"))
+    assert text.splitlines()[2].startswith(f"Of one real and one fake video of home, test {mark}")
+    overview = summary.markdown.read_text()
+    [row] = [row for row in overview.splitlines() if row.startswith("| [other](") and "±" not in row
+             and row.count("|") == 5]  # fmt: skip
+    assert row.count(mark) == 2
+    # Its validation AUC is the highest, but of weights that were not scored.
+    choice = overview[overview.index("Which run one would have chosen") :].splitlines()
+    assert [row.split(" | ")[2:4] for row in choice if row.startswith("| home")] == [["2", "b"]]
+
+
+def test_an_ensemble_with_a_member_that_validation_did_not_choose_is_marked(
+    tmp_path: Path,
+) -> None:
+    for scored, expected in (("best", []), ("last", ["b"])):
+        folder = tmp_path / scored
+        runs = [
+            add_checkpoints(
+                make_run(folder / name / "run", name=name), seed=0, val_video_auc=0.8, scored=which
+            )
+            for name, which in (("a", "best"), ("b", scored))
+        ]
+        card = ensemble(runs, rule="soft", out_dir=folder / "ensemble").card
+        assert card.members_not_chosen == expected
+        text = report(folder / "ensemble", num_resamples=FEW).markdown.read_text()
+        assert ("(checkpoint not chosen on validation)" in text) == bool(expected)
+
+
+def test_the_overview_of_one_run_has_published_rows_latex_and_csv(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    table = pd.read_parquet(run / "predictions.parquet")
+    renamed = table["dataset"].replace("away", "ffpp_gend")
+    write_predictions(run / "predictions.parquet", table.assign(dataset=renamed))
+    summary = report_runs([run], out_dir=tmp_path / "report", num_resamples=FEW)
+    assert "Published for ffpp_gend, not ours" in summary.markdown.read_text()
+    assert r"\toprule" in summary.latex.read_text()
+    assert set(pd.read_csv(summary.csv)["run"]) == {"demo"}
+    assert (run / "report.html").is_file()

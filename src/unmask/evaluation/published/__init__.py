@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Final
 
 from unmask.core.errors import DataError
+from unmask.evaluation.footage import published_names
 
 TABLES: Final = ("systems.csv", "frame_auc.csv", "video_auc.csv", "within.csv")
 COLUMNS: Final = (
@@ -31,13 +32,6 @@ CAUTION: Final = (
     "(see SCLBD/DeepfakeBench issue 91), and each row has the protocol of its source: they show "
     "what has been claimed, and cannot be compared digit by digit with the tables above."
 )
-# Other layouts of the same videos, and a name that leaves the version open.
-_SAME_VIDEOS: Final = {
-    "ffpp_gend": ("ffpp",),
-    "ffpp_kaggle": ("ffpp",),
-    "celebdf_v1": ("celebdf_v1", "celebdf"),
-    "celebdf_v2": ("celebdf_v2", "celebdf"),
-}
 
 
 @dataclass(frozen=True)
@@ -138,5 +132,5 @@ def published_for(test_set: str) -> list[PublishedRow]:
         >>> published_for("synthetic_ffpp")
         []
     """
-    names = _SAME_VIDEOS.get(test_set, (test_set,))
+    names = published_names(test_set)
     return [row for row in published_rows() if row.test_set in names]

@@ -14,6 +14,7 @@ from unmask.core.errors import PredictionsError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.evaluation.aggregate import video_scores, with_unscored
 from unmask.evaluation.calibration import Calibration
+from unmask.evaluation.footage import same_footage
 from unmask.evaluation.metrics import balanced_accuracy_threshold, require_both_classes
 from unmask.evaluation.report.level import estimate_auc, measure_level
 from unmask.evaluation.report.protocol import Protocol
@@ -22,6 +23,7 @@ from unmask.evaluation.report.selected import (
     measure_calibration,
     measure_oracle,
 )
+from unmask.evaluation.report.wording import Checkpoint
 
 # Fakes of other footage than the rest of a set, and what their real videos are called there: trees
 # of FaceForensics++ hold DeepFakeDetection's actors beside YouTube; DeepfakeBench names them too.
@@ -39,6 +41,7 @@ def measure(
     threshold_split: str,
     protocol: Protocol,
     leaks: Mapping[str, int] | None = None,
+    checkpoint: Checkpoint = "chosen",
     videos: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Measure every data set and split that has predictions.
@@ -51,6 +54,8 @@ def measure(
         protocol: How predictions become numbers.
         leaks: What splits share, by kind, where leaks were let through; every split is then marked.
             None where they are refused.
+        checkpoint: Whether validation chose the weights behind the predictions; every split is
+            marked where it did not.
         videos: What :func:`measured_videos` says of the same predictions, where it is known.
 
     Returns:
@@ -67,24 +72,26 @@ def measure(
         in the split.
     """
     _require_honest(predictions, threshold_split)
-    if videos is None:
-        videos = measured_videos(predictions, unscored, protocol)
+    videos = measured_videos(predictions, unscored, protocol) if videos is None else videos
     threshold = fix_threshold(videos, source_datasets, threshold_split)
+    value = threshold["value"]
     maps, reason = fit_calibrations(videos, source_datasets, threshold_split)
+    origins = _origins(predictions, source_datasets)
+    marks = {"leak_allowed": leaks is not None, "checkpoint": checkpoint}
     datasets: dict[str, dict[str, Any]] = {}
     for dataset, split, clips in _splits(predictions):
-        role = role_of(dataset, split, source_datasets)
+        what = _what_it_is(dataset, split, source_datasets, origins[dataset])
         datasets.setdefault(dataset, {})[split] = {
-            "role": role,
-            "leak_allowed": leaks is not None,
-            **_measure_split(clips, videos, threshold=threshold["value"], protocol=protocol),
-            **_measure_choices(_part(videos, dataset, split), role, threshold["value"], maps),
+            **what,
+            **marks,
+            **_measure_split(clips, videos, threshold=value, protocol=protocol),
+            **_measure_choices(_part(videos, dataset, split), what["role"], value, maps),
             "unscored": _count_unscored(_part(unscored, dataset, split)),
         }
     return {
         "source_dataset": "+".join(source_datasets),
         "source_datasets": list(source_datasets),
-        "leak_allowed": leaks is not None,
+        **marks,
         "leaks": None if leaks is None else dict(leaks),
         "protocol": {**asdict(protocol), "cluster": "group"},
         "threshold": threshold,
@@ -154,13 +161,52 @@ def fix_threshold(videos: pd.DataFrame, datasets: Sequence[str], split: str) -> 
 def role_of(dataset: str, split: str, source_datasets: Sequence[str]) -> str:
     """Say what a split is to a detector: seen in training, choosing, or a test.
 
+    A copy of what was trained on is as well known as that itself.
+
     Example:
         >>> role_of("celebdf", "test", ["ffpp"]), role_of("ffpp", "test", ["ffpp"])
         ('cross_dataset', 'in_domain')
+        >>> role_of("ffpp_gend", "test", ["ffpp"])
+        'in_domain'
     """
-    if dataset not in source_datasets:
+    if not any(same_footage(dataset, source) for source in source_datasets):
         return "cross_dataset"
     return {"train": "training", "val": "validation"}.get(split, "in_domain")
+
+
+def _what_it_is(
+    dataset: str, split: str, sources: Sequence[str], origin: str | None
+) -> dict[str, Any]:
+    return {
+        "role": role_of(origin or dataset, split, sources),
+        "copy_of": None if origin == dataset else origin,
+    }
+
+
+def _origins(predictions: pd.DataFrame, sources: Sequence[str]) -> dict[str, str | None]:
+    """Name for each data set the one trained on whose footage it holds, None where it is unseen.
+
+    Names tell, and so do groups, whose first parts say whose people they count: copies share them
+    whatever a person calls them.
+    """
+    people = predictions["group"].astype(str).str.rpartition("/")[0]
+    of = {
+        str(dataset): set(part) - {""}
+        for dataset, part in people.groupby(predictions["dataset"], sort=True)
+    }
+    return {
+        dataset: dataset
+        if dataset in sources
+        else next(
+            (
+                source
+                for source in sources
+                if same_footage(dataset, source) or own & of.get(source, set())
+            ),
+            None,
+        )
+        for dataset, own in of.items()
+    }
 
 
 def _splits(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

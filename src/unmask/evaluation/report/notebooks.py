@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from glob import glob
 from html import escape
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from unmask.evaluation.metrics import roc_auc
 from unmask.evaluation.report.compare.grouping import distinct_names
 from unmask.evaluation.report.examples import THUMBNAIL_PX, thumbnail
 from unmask.evaluation.report.measure import fix_threshold
-from unmask.evaluation.report.run import Run, read_run
+from unmask.evaluation.report.run import Run, find_runs, has_tables, read_run
 from unmask.evaluation.significance import compare_aucs, holm
 
 
@@ -48,21 +47,16 @@ def finished_runs(pattern: str) -> list[Run]:
     """Read the runs that have predictions.
 
     Args:
-        pattern: Of their folders, e.g. ``"../outputs/train/*"``.
+        pattern: Of their folders, or of folders that hold them, e.g. ``"../outputs/train/*"``.
 
     Returns:
-        At least one, in the order of their names.
+        At least one, in the order of their folders.
 
     Raises:
         DataError: If none matches, or a file of one is unreadable.
         PredictionsError: If a table breaks its schema.
     """
-    folders = [Path(path) for path in sorted(glob(pattern))]  # noqa: PTH207 - may be absolute
-    finished = [
-        folder
-        for folder in folders
-        if (folder / "run.json").is_file() and (folder / "predictions.parquet").is_file()
-    ]
+    finished = [folder for folder in find_runs(pattern) if has_tables(folder)]
     if not finished:
         raise DataError(
             f"No finished run matches '{pattern}'. `unmask train experiment=demo` makes one in "

@@ -136,7 +136,7 @@ def _matrix(
     runs: Sequence[ComparedRun], variants: Sequence[Variant], targets: Sequence[str]
 ) -> Section:
     notes = [
-        "Area under the ROC curve of test videos. Bold, and a star in the picture: a data set "
+        "Area under the ROC curve of test videos. Bold, and a star in the picture: footage "
         "that the detector was trained on. 0.5 is guessing. Where runs differ only in their seed: "
         "mean ± standard deviation over them (of n - 1); of single runs, the interval over "
         "identity groups. The first says what another training run would change, the second what "

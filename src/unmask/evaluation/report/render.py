@@ -25,8 +25,6 @@ from unmask.evaluation.report.tables import (
 )
 from unmask.evaluation.report.templating import templates_of
 from unmask.evaluation.report.wording import (
-    LEAK_MARK,
-    ROLES,
     Block,
     blocks,
     cautions,
@@ -53,7 +51,6 @@ def environment() -> Environment:
     templates = templates_of("unmask.evaluation.report")
     templates.filters |= {"cell": markdown_cell, "markdown_table": markdown_table}
     templates.filters["video_score"] = in_words
-    templates.globals |= {"roles": ROLES, "leak_mark": LEAK_MARK}
     return templates
 
 

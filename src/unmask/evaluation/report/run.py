@@ -2,16 +2,24 @@
 
 import json
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
 from unmask.core.errors import DataError
+from unmask.core.files import sha256_of_file
 from unmask.evaluation.embeddings import read_embeddings
 from unmask.evaluation.predictions import read_predictions, read_unscored
 from unmask.evaluation.report.compare.variants import Recipe, read_recipe
+from unmask.evaluation.report.wording import Checkpoint
+
+# How far below a matched folder runs are looked for: in `outputs` a sweep's jobs lie three deep.
+MOST_LEVELS: Final = 3
+# What a run says of the checkpoint that validation chose, which may not be the one that was scored.
+_OF_THE_CHOSEN: Final = ("best_epoch", "val_video_auc")
 
 
 @dataclass(frozen=True)
@@ -24,8 +32,10 @@ class Run:
         source_dataset: The data set that it was trained on; several are joined by "+".
         source_datasets: The same as a list.
         leak_allowed: Whether it was trained or tested although splits share something.
+        checkpoint: Whether validation chose the weights that were scored.
         threshold_split: The split of that data set that fixes the threshold.
-        facts: The rest of ``run.json``: model, data, seed, versions and so on.
+        facts: The rest of ``run.json``: model, data, seed, versions and so on; what it says of the
+            checkpoint that validation chose only where that one was scored.
         stores: Data set -> folder of its face crops.
         predictions: Checked predictions.
         unscored: Checked videos without a score.
@@ -39,6 +49,7 @@ class Run:
     source_dataset: str
     source_datasets: list[str]
     leak_allowed: bool
+    checkpoint: Checkpoint
     threshold_split: str
     facts: dict[str, Any]
     stores: dict[str, Path]
@@ -47,6 +58,46 @@ class Run:
     curves: pd.DataFrame
     embeddings: pd.DataFrame | None = None
     recipe: Recipe | None = None
+
+
+def find_runs(pattern: str) -> list[Path]:
+    """List the finished runs that a pattern matches.
+
+    A matched folder that is no run itself is taken for one that holds runs, as those of a sweep and
+    ``outputs/train`` do.
+
+    Args:
+        pattern: Of folders, e.g. ``"outputs/*"``.
+
+    Returns:
+        Folders with ``run.json``, sorted, each once.
+    """
+    matched = sorted(Path(path) for path in glob(pattern))  # noqa: PTH207 - may be absolute
+    return list(dict.fromkeys(run for path in matched for run in _runs_in(path, MOST_LEVELS)))
+
+
+def _runs_in(folder: Path, levels: int) -> list[Path]:
+    if (folder / "run.json").is_file():
+        return [folder]
+    if levels == 0:
+        return []
+    return [run for path in sorted(folder.glob("*")) for run in _runs_in(path, levels - 1)]
+
+
+def has_tables(run_dir: Path) -> bool:
+    """Say whether a finished run has predictions that can be believed.
+
+    Raises:
+        DataError: If its ``run.json`` is unreadable or lacks a key.
+    """
+    has_file = (run_dir / "predictions.parquet").is_file()
+    return has_file and not _is_broken_off(_read_facts(run_dir))
+
+
+def _is_broken_off(facts: dict[str, Any]) -> bool:
+    """Whether a call ended while it replaced the tables, so that they can be of two networks."""
+    is_trained = "best_checkpoint" in facts
+    return is_trained and "scored_checkpoint" in facts and facts["scored_checkpoint"] is None
 
 
 def read_run(run_dir: Path) -> Run:
@@ -65,6 +116,15 @@ def read_run(run_dir: Path) -> Run:
         PredictionsError: If a table breaks its schema.
     """
     facts = _read_facts(run_dir)
+    if _is_broken_off(facts) and (run_dir / "predictions.parquet").is_file():
+        raise DataError(
+            f"The tables of {run_dir} were being replaced when the call that did it ended, so "
+            f"nobody knows what they hold; `unmask evaluate run={run_dir}` writes them anew."
+        )
+    checkpoint = _checkpoint_of(run_dir, facts)
+    if checkpoint != "chosen":
+        for name in _OF_THE_CHOSEN:
+            facts.pop(name, None)
     threshold_split = facts.pop("threshold_from", None) or "val"
     if threshold_split not in ("train", "val"):
         raise DataError(
@@ -81,6 +141,7 @@ def read_run(run_dir: Path) -> Run:
         source_dataset=source_dataset,
         source_datasets=facts.pop("source_datasets", None) or [source_dataset],
         leak_allowed=bool(facts.get("leak_allowed", False)),
+        checkpoint=checkpoint,
         threshold_split=threshold_split,
         facts=facts,
         stores=stores,
@@ -90,6 +151,21 @@ def read_run(run_dir: Path) -> Run:
         embeddings=read_embeddings(embeddings) if embeddings.is_file() else None,
         recipe=read_recipe(run_dir),
     )
+
+
+def _checkpoint_of(run_dir: Path, facts: dict[str, Any]) -> Checkpoint:
+    """Compare the weights behind the tables with those that validation chose."""
+    if facts.get("members_not_chosen"):
+        return "other"
+    if "best_checkpoint" not in facts:
+        return "chosen"  # an ensemble, or tables made elsewhere: nothing else was there to score
+    scored, chosen = facts.get("scored_checkpoint"), facts.get("best_checkpoint_hash")
+    best = run_dir / str(facts["best_checkpoint"])
+    if chosen is None and best.is_file():
+        chosen = sha256_of_file(best)  # of a version that did not record it
+    if scored is None or chosen is None:
+        return "unknown"
+    return "chosen" if scored == chosen else "other"
 
 
 def read_curves(path: Path) -> pd.DataFrame:

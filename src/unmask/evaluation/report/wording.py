@@ -1,8 +1,8 @@
 """The report's sentences and numbers, in words that a reader outside the field can follow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 ROLES: Final = {
     "training": "training set",
@@ -12,6 +12,14 @@ ROLES: Final = {
 }
 # Stands at every number of a run with leaks.
 LEAK_MARK: Final = " (leak allowed)"
+# Whether the scored weights are those that validation chose.
+Checkpoint = Literal["chosen", "other", "unknown"]
+# Stands at every number of other weights.
+CHECKPOINT_MARKS: Final[dict[str, str]] = {
+    "chosen": "",
+    "other": " (checkpoint not chosen on validation)",
+    "unknown": " (checkpoint not confirmed)",
+}
 # Below this many groups a percentile interval is known to be too narrow.
 FEW_GROUPS: Final = 20
 
@@ -42,10 +50,37 @@ class Block:
         return self.role in ("in_domain", "cross_dataset")
 
     @property
+    def role_name(self) -> str:
+        """The same in words, e.g. ``"test, copy of ffpp"``."""
+        if self.is_test and self.content.get("copy_of"):
+            return f"test, copy of {self.content['copy_of']}"
+        return ROLES[self.role]
+
+    @property
+    def mark(self) -> str:
+        """What stands at every number of this split."""
+        return mark_in(self.content)
+
+    @property
     def title(self) -> str:
-        """Data set and split, e.g. ``"celebdf, test"``, marked where leaks were let through."""
-        mark = LEAK_MARK if self.content.get("leak_allowed") else ""
-        return f"{self.dataset}, {self.split}{mark}"
+        """Data set and split, e.g. ``"celebdf, test"``, marked where it must be."""
+        return f"{self.dataset}, {self.split}{self.mark}"
+
+
+def mark_in(content: Mapping[str, Any]) -> str:
+    """Return what stands at every number: leaks let through, weights not chosen on validation.
+
+    Args:
+        content: ``metrics.json``, or what it says of one split.
+
+    Example:
+        >>> mark_in({"leak_allowed": True, "checkpoint": "chosen"})
+        ' (leak allowed)'
+        >>> mark_in({"leak_allowed": False, "checkpoint": "other"})
+        ' (checkpoint not chosen on validation)'
+    """
+    leak = LEAK_MARK if content.get("leak_allowed") else ""
+    return leak + CHECKPOINT_MARKS[content.get("checkpoint", "chosen")]
 
 
 def blocks(metrics: dict[str, Any]) -> list[Block]:
@@ -107,12 +142,12 @@ def headline(metrics: dict[str, Any]) -> list[str]:
     """Say in plain words how well the tests went, in-domain first, and what crossing costs."""
     level = f"{100 * metrics['protocol']['level']:g} % interval"
     tests = [block for block in blocks(metrics) if block.is_test]
-    homes = [block for block in tests if block.role == "in_domain"]
+    homes = [one for one in tests if one.role == "in_domain" and not one.content.get("copy_of")]
     own = "the data set it was trained on" if len(homes) < 2 else "a data set it was trained on"
     sentences = []
     for block in tests:
         auc = block.content["video"]["auc"]
-        seen = own if block in homes else "which it has never seen"
+        seen = own if block in homes else _seen_before(block)
         # Of several data sets trained on, none is the one to compare with.
         is_compared = block not in homes and len(homes) == 1
         gap = _gap(homes[0].content["video"]["auc"], auc) if is_compared else ""
@@ -122,6 +157,12 @@ def headline(metrics: dict[str, Any]) -> list[str]:
             + _against_guessing(auc)
         )
     return sentences or ["No test set was evaluated: the numbers below are not a test result."]
+
+
+def _seen_before(block: Block) -> str:
+    if block.role == "cross_dataset":
+        return "which it has never seen"
+    return f"footage of {block.content['copy_of']}, which it was trained on, in another copy"
 
 
 def _times(auc: dict[str, Any], level: str) -> str:
@@ -149,6 +190,7 @@ def cautions(metrics: dict[str, Any]) -> list[str]:
     """List what a reader should know before believing the numbers, worst first."""
     return [
         *_leaks_allowed(metrics),
+        *_other_checkpoint(metrics),
         *_shared_groups(metrics),
         *_no_threshold(metrics),
         *_unscored(metrics),
@@ -165,6 +207,20 @@ def _leaks_allowed(metrics: dict[str, Any]) -> Iterator[str]:
         yield (
             f"This run was made with allow_leak=true. Shared between splits: {found or 'unknown'}. "
             "Its numbers may measure memory; every one is marked and none may be compared."
+        )
+
+
+def _other_checkpoint(metrics: dict[str, Any]) -> Iterator[str]:
+    why = {
+        "other": "The scored weights are not those that validation chose, so that somebody who had "
+        "seen a test may have chosen them.",
+        "unknown": "Nobody can tell whether validation chose the scored weights: the checkpoint "
+        "that it chose is gone, and its hash or theirs is not recorded.",
+    }.get(metrics.get("checkpoint", "chosen"))
+    if why is not None:
+        yield (
+            f"{why} Every number is marked, and the run takes no part where validation chooses "
+            "among runs; `unmask evaluate run=<run>` scores the checkpoint that it chose."
         )
 
 
@@ -240,9 +296,11 @@ def _few_groups(metrics: dict[str, Any]) -> Iterator[str]:
 
 def _chosen_on_validation(metrics: dict[str, Any]) -> Iterator[str]:
     if any(block.role == "validation" for block in blocks(metrics)):
+        is_chosen = metrics.get("checkpoint", "chosen") == "chosen"
+        what = "The checkpoint and the threshold are" if is_chosen else "The threshold is"
         yield (
-            "The checkpoint and the threshold are chosen on validation, "
-            "so numbers on validation flatter the detector; the test sets do not."
+            f"{what} chosen on validation, so numbers on validation flatter the detector"
+            + ("; the test sets do not." if is_chosen else ".")
         )
 
 

@@ -13,7 +13,12 @@ from unmask.evaluation.predictions import empty_unscored
 from unmask.evaluation.report.compare.beside import published_section
 from unmask.evaluation.report.compare.costs import UNKNOWN, cost_table
 from unmask.evaluation.report.compare.grouping import group_variants
-from unmask.evaluation.report.compare.matrix import methods_table, run_table, variant_table
+from unmask.evaluation.report.compare.matrix import (
+    heat_marks,
+    methods_table,
+    run_table,
+    variant_table,
+)
 from unmask.evaluation.report.compare.ranking import (
     compare_with_best,
     comparison_table,
@@ -121,6 +126,19 @@ def test_another_manifest_makes_another_variant() -> None:
     )
     assert sorted(len(one.runs) for one in variants) == [1, 2]
     assert len({one.name for one in variants}) == 2
+
+
+def test_a_copy_of_what_was_trained_on_is_home_and_ranked_with_no_unseen_data() -> None:
+    copied = run("m", targets=("home", "away"))
+    copied.metrics["datasets"]["away"]["test"] |= {"role": "in_domain", "copy_of": "home"}
+    [variant] = group_variants([copied])
+    assert variant.cross_targets == ()
+    assert [one.is_cross for one in rank([variant], PROTOCOL)] == [False]
+    [row] = run_table([copied], ["away", "home"]).rows
+    assert [cell.is_strong for cell in row[2:]] == [True, True]
+    assert heat_marks([variant], ["away", "home", "ffpp"]).loc[variant.title].tolist() == [
+        "*", "*", "",
+    ]  # fmt: skip
 
 
 def test_runs_without_a_seed_are_never_put_together() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from unmask.core.errors import PredictionsError
 from unmask.evaluation.predictions import empty_unscored
-from unmask.evaluation.report.measure import fix_threshold, measure
+from unmask.evaluation.report.measure import fix_threshold, measure, role_of
 from unmask.evaluation.report.protocol import Protocol
 from unmask.evaluation.report.wording import blocks, cautions, headline
 
@@ -244,3 +244,50 @@ def test_of_several_data_sets_trained_on_each_is_home() -> None:
     assert metrics["datasets"]["b"]["test"]["role"] == "in_domain"
     assert metrics["threshold"]["dataset"] == "a+b"
     assert "a data set it was trained on" not in headline(metrics)[0]
+
+
+@pytest.mark.parametrize(
+    ("copy", "source"),
+    [
+        ("ffpp_gend", "ffpp"), ("ffpp", "ffpp_kaggle"), ("dfd_kaggle", "dfd"),
+        ("celebdf_v3", "celebdf_v2"), ("dfdc_test", "dfdc"), ("ffpp_c40", "ffpp"),
+    ],
+)  # fmt: skip
+def test_a_copy_of_the_training_set_is_not_unseen(copy: str, source: str) -> None:
+    assert role_of(copy, "test", [source]) == "in_domain"
+    assert role_of(copy, "train", ["other", source]) == "training"
+
+
+@pytest.mark.parametrize("away", ["celebdf_v2", "dfd", "dfdcp", "synthetic_ffpp"])
+def test_other_footage_is_unseen(away: str) -> None:
+    assert role_of(away, "test", ["ffpp", "dfdc"]) == "cross_dataset"
+
+
+def copied(source: str, copy: str, *, people: str) -> dict[str, Any]:
+    """Measure a run trained on a source and tested on a copy with other people in its test."""
+    own, other = split(source, "test"), split(copy, "test", groups=7)
+    home = own.assign(group="ffpp/youtube/a" + own["group"].str[-1])
+    away = other.assign(group=people + "b" + other["group"].str[-1])
+    return measure(
+        pd.concat([home, away], ignore_index=True), empty_unscored(), source_datasets=[source],
+        threshold_split="val", protocol=PROTOCOL,
+    )  # fmt: skip
+
+
+def test_a_copy_is_known_by_its_people_whatever_it_is_called() -> None:
+    metrics = copied("ffpp", "deepfakebench", people="ffpp/youtube/")
+    part = metrics["datasets"]["deepfakebench"]["test"]
+    assert (part["role"], part["copy_of"]) == ("in_domain", "ffpp")
+    assert metrics["datasets"]["ffpp"]["test"]["copy_of"] is None
+    other = copied("ffpp", "deepfakebench", people="ffpp/actors/")
+    assert other["datasets"]["deepfakebench"]["test"]["role"] == "cross_dataset"
+
+
+def test_a_copy_is_called_one_in_the_first_sentences_and_in_the_tables() -> None:
+    metrics = copied("ffpp", "ffpp_gend", people="gend/")
+    [own, copy] = headline(metrics)
+    assert "ffpp, test (the data set it was trained on)" in own
+    assert "ffpp_gend, test (footage of ffpp, which it was trained on, in another copy)" in copy
+    assert not any("never seen" in sentence for sentence in (own, copy))
+    names = {block.dataset: block.role_name for block in blocks(metrics)}
+    assert names == {"ffpp": "test, same data set", "ffpp_gend": "test, copy of ffpp"}

@@ -67,6 +67,13 @@ def test_runs_are_read_in_order_and_unfinished_ones_left_out(runs: list[Run]) ->
     assert [run.name for run in runs] == ["a", "b"]
 
 
+def test_runs_of_a_sweep_and_of_all_outputs_are_read(tmp_path: Path) -> None:
+    plant(tmp_path / "train" / "x_sweep" / "0_a", 0, {"home": ["val", "test"]})
+    plant(tmp_path / "train" / "b", 1, {"home": ["val", "test"]})
+    for pattern in ("*", "train/*"):
+        assert {run.name for run in finished_runs(f"{tmp_path}/{pattern}")} == {"0_a", "b"}
+
+
 def test_without_runs_the_command_that_makes_one_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\*'. `unmask train experiment=demo` makes one"):
         finished_runs(f"{tmp_path}/nothing*")

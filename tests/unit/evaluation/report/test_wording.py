@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from unmask.evaluation.report.wording import blocks, cautions, headline
 
 NONE_UNSCORED = {"count": 0, "num_real": 0, "num_fake": 0, "reasons": {}}
@@ -117,3 +119,21 @@ def test_each_weakness_has_its_sentence() -> None:
     assert [sentence for sentence in told if "a, test: every resample gives" in sentence]
     assert [sentence for sentence in told if "b, test: all videos belong to one" in sentence]
     assert [sentence for sentence in told if "7 in c, test" in sentence]
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "words"),
+    [("other", "are not those that validation chose"), ("unknown", "Nobody can tell whether")],
+)
+def test_weights_that_validation_did_not_choose_are_marked_and_told(
+    checkpoint: str, words: str
+) -> None:
+    home = block("in_domain", (0.95, 0.9, 0.99), checkpoint=checkpoint)
+    val = block("validation", (0.9, 0.8, 1.0), checkpoint=checkpoint)
+    found = metrics({"home": {"test": home, "val": val}}, checkpoint=checkpoint)
+    told = cautions(found)
+    assert words in told[0]
+    # The threshold still is chosen there; the checkpoint is not claimed to be.
+    assert told[-1].startswith("The threshold is chosen on validation")
+    assert "checkpoint" in headline(found)[0]
+    assert all(one.title.endswith(one.mark) and one.mark for one in blocks(found))

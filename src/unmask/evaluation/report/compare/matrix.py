@@ -59,7 +59,7 @@ def _variant_cell(variant: Variant, column: CountedVideos) -> Cell:
     target, runs = column.name, variant.tested_on(column.name)
     if not runs:
         return Cell(NOT_TESTED)
-    is_home = target in variant.sources
+    is_home = variant.is_home(target)
     if len(runs) == 1:
         return _auc_cell(runs[0], column, is_home=is_home)
     return Cell(
@@ -82,7 +82,7 @@ def run_table(runs: Sequence[ComparedRun], targets: Sequence[str]) -> Table:
     for run in runs:
         cells = [Cell(run.name, link=run.link), Cell(run.source)]
         for column in columns:
-            is_home = column.name in run.sources
+            is_home = run.is_home(column.name)
             cells.append(
                 _auc_cell(run, column, is_home=is_home)
                 if column.name in run.tests
@@ -142,7 +142,7 @@ def heat_marks(variants: Sequence[Variant], targets: Sequence[str]) -> pd.DataFr
 
 def _heat_mark(variant: Variant, column: CountedVideos) -> str:
     target, runs = column.name, variant.tested_on(column.name)
-    home = "*" if target in variant.sources else ""
+    home = "*" if variant.is_home(target) else ""
     marked = "!" if variant.mark_of(target) else ""
     count = f" {column.note(runs[0])}" if runs and column.note(runs[0]) else ""
     return home + marked + count

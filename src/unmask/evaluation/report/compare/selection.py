@@ -90,5 +90,5 @@ def _choice_row(
 
 CHECKPOINT_NOTE = (
     f"The checkpoint that a test set would have chosen is {ONE_CHECKPOINT}; the one that "
-    "validation chose."
+    "validation chose, where no mark says otherwise."
 )

@@ -12,8 +12,9 @@ import pandas as pd
 import yaml
 
 from unmask.core.errors import DataError
+from unmask.evaluation.footage import same_footage
 from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
-from unmask.evaluation.report.wording import LEAK_MARK, Block, blocks
+from unmask.evaluation.report.wording import Block, blocks, mark_in
 
 # What a configuration says without changing what is learned: where things lie, what is logged, how
 # the finished detector is measured, how long a video may take. Dots lead into it, a star is any
@@ -93,8 +94,8 @@ class ComparedRun:
 
     @property
     def mark(self) -> str:
-        """Stands at every number of a run with leaks."""
-        return LEAK_MARK if self.metrics["leak_allowed"] else ""
+        """Stands at every number of a run with leaks, or of weights chosen otherwise."""
+        return mark_in(self.metrics)
 
     def marks_of(self, dataset: str) -> list[str]:
         """Return the run's own mark, and that of a data set whose splits share groups."""
@@ -111,6 +112,12 @@ class ComparedRun:
         """Data set -> its test split."""
         found = blocks(self.metrics)
         return {one.dataset: one for one in found if one.is_test and one.split == "test"}
+
+    def is_home(self, dataset: str) -> bool:
+        """Whether it was trained on this footage, in whatever copy."""
+        if dataset in self.tests:
+            return self.tests[dataset].role == "in_domain"
+        return any(same_footage(dataset, source) for source in self.sources)
 
     def videos_of(self, dataset: str) -> pd.DataFrame:
         """Return the test videos of one data set."""
@@ -179,8 +186,12 @@ class Variant:
 
     @property
     def cross_targets(self) -> tuple[str, ...]:
-        """Those of them that it was not trained on."""
-        return tuple(one for one in self.targets if one not in self.sources)
+        """Those of them whose footage it was not trained on."""
+        return tuple(one for one in self.targets if not self.is_home(one))
+
+    def is_home(self, dataset: str) -> bool:
+        """Whether it was trained on this footage, in whatever copy."""
+        return any(run.is_home(dataset) for run in self.runs)
 
     def tested_on(self, target: str) -> list[ComparedRun]:
         """Return the runs that have scored a data set's test videos, which are the same ones."""
