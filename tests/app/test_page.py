@@ -205,7 +205,7 @@ def test_a_full_queue_is_said(browser: BrowserContext, small_server: Any, long_f
     for person in people:
         person.page.click("#go")
         person.page.wait_for_timeout(1_000)
-    people[-1].page.wait_for_selector("text=Queue is full")
+    people[-1].page.wait_for_selector("text=This application is currently busy")
     for person in people:
         person.page.close()
 
