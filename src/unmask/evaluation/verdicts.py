@@ -88,13 +88,14 @@ class Band:
         said, lower, upper = _told_apart(score, self.lower, self.upper)
         if self.is_gap:
             return self._reason_of_gap(score, said, lower, upper, share)
+        between = f"lies between {lower} and {upper}" if lower != upper else f"is {upper} itself"
         sentences = {
             "fake": f"The score {said} lies above {upper}, which {share} of the "
             f"{self.num_real} real validation videos exceed.",
             "real": f"The score {said} lies below {lower}, which {share} of the "
             f"{self.num_fake} fake validation videos fall short of.",
-            "uncertain": f"The score {said} lies between {lower} and {upper}, where real and fake "
-            "validation videos cannot be told apart well enough.",
+            "uncertain": f"The score {said} {between}, where real and fake validation videos cannot "
+            "be told apart well enough.",
         }
         return sentences[self.verdict(score)]
 

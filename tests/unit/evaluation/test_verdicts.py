@@ -43,6 +43,7 @@ def test_a_saturated_score_is_called_what_its_class_is(fakes: list[float]) -> No
 def test_one_score_for_all_decides_nothing() -> None:
     band = band_of([1.0] * 40, [1.0] * 40)
     assert band.verdict(1.0) == "uncertain"
+    assert "The score 1.000 is 1.000 itself, where real and fake" in band.reason(1.0)
 
 
 score_lists = st.lists(st.floats(0, 1), min_size=1, max_size=60)

@@ -129,6 +129,8 @@ def _of_track(track: Track, found: FoundFaces) -> list[Caution]:
     ):
         sentence = (
             f"The face of {track.name} was found in {num_seen} of {len(found.frames)} frames only."
+            if num_seen < len(found.frames)
+            else f"Only {num_seen} frames were looked at, however often {track.name} is seen."
         )
         cautions.append(Caution("few_faces", sentence))
     if sharp < BLURRED:
