@@ -94,8 +94,8 @@ class Band:
             f"{self.num_real} real validation videos exceed.",
             "real": f"The score {said} lies below {lower}, which {share} of the "
             f"{self.num_fake} fake validation videos fall short of.",
-            "uncertain": f"The score {said} {between}, where real and fake validation videos cannot "
-            "be told apart well enough.",
+            "uncertain": f"The score {said} {between}, where real and fake validation videos "
+            "cannot be told apart well enough.",
         }
         return sentences[self.verdict(score)]
 
