@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from unmask.cli.run import EXIT_BAD_INPUT, Call, console, print_error, run_verb
@@ -140,7 +140,7 @@ def _show(file: Path, evidence: Evidence, folder: Path, *, html: bool) -> None:
     _say(evidence.reason)
     if evidence.tracks:
         head, rows = vote_table(evidence)
-        table = Table(*map(escape, head))
+        table = Table(*(Column(name, overflow="fold") for name in head))
         for row in rows:
             table.add_row(*map(escape, row))
         console.print(table)

@@ -1,9 +1,8 @@
 """The evidence as a page that needs no other file."""
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from unmask.evaluation.report.templating import templates_of
 from unmask.evaluation.report.wording import number
@@ -135,27 +134,34 @@ def _mib(num_bytes: int) -> str:
 def vote_table(evidence: Evidence) -> tuple[list[str], list[list[str]]]:
     """Return the head and the rows of a table of people and votes, as text.
 
+    Of several models, the row of a person is followed by one for each, so that the table is no
+    wider for more of them.
+
     Args:
         evidence: Of one file.
     """
-    head = ["person", "verdict", "score", "probability", "frames"]
-    head += [model.name for model in evidence.models] if len(evidence.models) > 1 else []
-    rows = [_vote_row(track, evidence.models) for track in evidence.tracks]
+    several = len(evidence.models) > 1
+    head = ["person, model" if several else "person", "verdict", "score", "probability", "frames"]
+    rows = []
+    for track in evidence.tracks:
+        rows.append(_person_row(track))
+        if several:
+            rows += [_vote_row(track, model.name) for model in evidence.models]
     return head, rows
 
 
-def _vote_row(track: Track, models: Sequence[Any]) -> list[str]:
-    votes = {vote.model: vote for vote in track.votes}
-    cells = [
+def _person_row(track: Track) -> list[str]:
+    return [
         str(track.track_id + 1),
         track.verdict + ("" if track.decides else " (seen briefly)"),
         number(track.score),
         number(track.probability),
         str(len({face.frame for face in track.faces})),
     ]
-    if len(models) > 1:
-        cells += [
-            f"{votes[m.name].says} {number(votes[m.name].score)}" if m.name in votes else "no face"
-            for m in models
-        ]
-    return cells
+
+
+def _vote_row(track: Track, model: str) -> list[str]:
+    for vote in track.votes:
+        if vote.model == model:
+            return [f"  {model}", vote.says, number(vote.score), number(vote.probability), ""]
+    return [f"  {model}", "no face", "", "", ""]
