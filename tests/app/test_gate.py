@@ -217,6 +217,36 @@ def test_room_that_an_upload_took_is_given_back(tmp_path: Path) -> None:
             ask(broken, "/gradio_api/upload", method="POST", body=b"x" * 9_000, claims=9_000)
 
 
+def test_an_upload_that_stands_still_is_ended_and_gives_its_room_back(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    async def reading(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] != "http.disconnect":
+            assert message["body"] == b"x"
+        ended.append(message["type"])
+
+    gate = Gate(
+        reading, folder=tmp_path, max_bytes=10_000, max_waiting_bytes=10_000, idle_seconds=0.05
+    )
+    headers = [(b"content-length", b"10000")]
+    scope = {"type": "http", "path": "/gradio_api/upload", "method": "POST", "headers": headers}
+
+    async def upload() -> None:
+        parts = [{"type": "http.request", "body": b"x", "more_body": True}]
+
+        async def receive() -> Any:
+            return parts.pop() if parts else await asyncio.Event().wait()
+
+        await gate(scope, receive, _fail)
+
+    async def one_after_the_other() -> None:
+        await upload()
+        await upload()
+
+    asyncio.run(asyncio.wait_for(one_after_the_other(), 10))
+    assert ended == 2 * ["http.disconnect"]
+
+
 async def _fail(*_: Any) -> None:
     raise OSError("full")
 

@@ -112,6 +112,14 @@ def test_the_number_of_clips_behind_a_score_counts(runs: str, ensemble: Ensemble
     assert (tables[0] > tables[1]).all()
 
 
+def test_runs_below_a_matched_folder_do_not_join_unasked(
+    tmp_path: Path, runs: str, ensemble: Ensemble
+) -> None:
+    make_run(tmp_path / "train/some_sweep/0_job", 3)
+    card = json.loads((ensemble(runs) / "run.json").read_text())
+    assert set(card["members"]) == {"a", "b", "c"}
+
+
 def test_soft_voting_of_equal_runs_is_that_run(tmp_path: Path, ensemble: Ensemble) -> None:
     one, two = make_run(tmp_path / "train/a", 0), make_run(tmp_path / "train/b", 0)
     out_dir = ensemble(f"runs=[{one},{two}]")

@@ -8,6 +8,7 @@ enters carries that name instead.
 import json
 import re
 import secrets
+from asyncio import wait_for
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 # Stands for the folder of uploads wherever an answer or request names a file in it.
 SEAL: Final = "unmask-upload"
 MAX_JSON_BYTES: Final = 2**18
+IDLE_SECONDS: Final = 30.0
 # Of the multipart wrapping around a file.
 MAX_WRAPPING_BYTES: Final = 2**16
 UPLOAD: Final = "/gradio_api/upload"
@@ -56,10 +58,20 @@ class Gate:
         max_bytes: Of an upload.
         max_waiting_bytes: Of all uploads that wait to be judged or are on their way; beyond it new
             ones are refused.
+        idle_seconds: An upload of which nothing comes for so long is ended.
     """
 
-    def __init__(self, app: App, *, folder: Path, max_bytes: int, max_waiting_bytes: int) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        folder: Path,
+        max_bytes: int,
+        max_waiting_bytes: int,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._app = app
+        self._idle_seconds = idle_seconds
         self._folder = folder
         self._max_bytes = max_bytes
         self._max_waiting_bytes = max_waiting_bytes
@@ -96,11 +108,15 @@ class Gate:
         if self._waiting_bytes() + room > self._max_waiting_bytes:
             await _refuse(send, 503, "Too many uploads wait to be judged; try again later.")
             return
-        limit, num_bytes = most if claimed is None else claimed, 0
+        limit, num_bytes, is_whole = most if claimed is None else claimed, 0, False
 
         async def counted() -> Message:
-            nonlocal num_bytes
-            message = await receive()
+            nonlocal num_bytes, is_whole
+            try:
+                message = await wait_for(receive(), None if is_whole else self._idle_seconds)
+            except TimeoutError:
+                return {"type": "http.disconnect"}  # its room goes to those who use it
+            is_whole = not message.get("more_body", False)
             num_bytes += len(message.get("body", b""))
             self._received += len(message.get("body", b""))
             # Gradio takes an upload that breaks off for one that is cancelled, and removes it.

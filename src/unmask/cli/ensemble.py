@@ -39,7 +39,8 @@ def _ensemble(call: Call) -> None:
 def _runs_of(config: EnsembleConfig) -> list[Path]:
     patterns = [config.runs] if isinstance(config.runs, str) else config.runs
     # A run that two patterns match counts once.
-    return list(dict.fromkeys(run for pattern in patterns for run in scored_runs(pattern)))
+    # Members are named: whatever lies deeper, such as a sweep's jobs, would join unasked.
+    return list(dict.fromkeys(run for one in patterns for run in scored_runs(one, levels=0)))
 
 
 def _say(summary: EnsembleSummary) -> None:

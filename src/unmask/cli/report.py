@@ -5,7 +5,7 @@ from pathlib import Path
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.schema import EvalConfig, ReportConfig
 from unmask.core.errors import DataError
-from unmask.evaluation.report.run import find_runs, has_tables
+from unmask.evaluation.report.run import MOST_LEVELS, find_runs, has_tables
 from unmask.evaluation.report.wording import headline
 from unmask.pipelines.report import ReportSummary, report_runs
 from unmask.pipelines.report import report as report_run
@@ -21,16 +21,17 @@ def _report(call: Call) -> None:
     write_overview(scored_runs(config.runs), config.eval, seed=config.seed, out_dir=call.run_dir)
 
 
-def scored_runs(pattern: str) -> list[Path]:
+def scored_runs(pattern: str, *, levels: int = MOST_LEVELS) -> list[Path]:
     """List the runs that a pattern matches, saying which of them have no predictions yet.
 
     Args:
         pattern: Of folders of runs, or of folders that hold them, e.g. ``"outputs/*"``.
+        levels: How far below a matched folder runs are looked for; 0 takes matched runs alone.
 
     Raises:
         DataError: If no finished run matches, or none of them has predictions.
     """
-    finished = find_runs(pattern)
+    finished = find_runs(pattern, levels=levels)
     scored = [path for path in finished if has_tables(path)]
     if not finished:
         raise DataError(

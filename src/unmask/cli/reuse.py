@@ -1,6 +1,5 @@
 """A training that was done before: recognise it, and add what it has not been tested on."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,7 @@ def training_identity(config: TrainConfig) -> dict[str, Any] | None:
 
     The evaluation plan, paths, loggers, processes and versions of packages are left out.
     """
-    folders = _stores(config, sets_of(config.data))
-    crops = {name: crops_identity(folder) for name, folder in folders.items()}
+    crops = {one.name: crops_identity(_store(config, one)) for one in sets_of(config.data)}
     if None in crops.values():
         return None
     return {
@@ -60,11 +58,10 @@ def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
     tested = config.eval.datasets
     preparation = make_preparation(config.prepare)
     require_names_apart(config.data, tested, preparation, config.paths.data_dir)
-    folders = _stores(config, tested.values())
     missing = unscored_sets(
         finished,
-        _stores(config, sets_of(config.data)).values(),
-        {name: folders[one.name] for name, one in tested.items()},
+        [_store(config, one) for one in sets_of(config.data)],
+        {name: _store(config, one) for name, one in tested.items()},
     )
     if missing == []:
         return
@@ -79,12 +76,9 @@ def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
     )
 
 
-def _stores(config: TrainConfig, datasets: Iterable[DataConfig]) -> dict[str, Path]:
+def _store(config: TrainConfig, dataset: DataConfig) -> Path:
     preparation = make_preparation(config.prepare)
-    return {
-        one.name: store_folder(make_dataset(one), preparation, config.paths.data_dir)
-        for one in datasets
-    }
+    return store_folder(make_dataset(dataset), preparation, config.paths.data_dir)
 
 
 def _hashes_of_weights(node: Any) -> list[str]:  # noqa: ANN401 - any part of a configuration

@@ -88,15 +88,21 @@ def write_json(path: Path, value: Any, *, default: Callable[[Any], Any] | None =
     write_text(path, json.dumps(value, indent=2, sort_keys=True, default=default) + "\n")
 
 
-def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write a table atomically with fixed settings, so that equal tables give equal bytes."""
+def write_parquet(path: Path, table: pa.Table, *, checksums: bool = True) -> None:
+    """Write a table atomically with fixed settings, so that equal tables give equal bytes.
+
+    Args:
+        path: Where to write.
+        table: What to write.
+        checksums: Of its pages, or a damaged one is read as other numbers.
+    """
     with atomic_path(path) as temporary:
         pq.write_table(
             table,
             temporary,
             compression="zstd",
             write_statistics=False,
-            write_page_checksum=True,  # or a damaged page is read as other numbers
+            write_page_checksum=checksums,
         )
 
 

@@ -53,6 +53,27 @@ def same_footage(one: str, other: str) -> bool:
     return one == other or _family_of(one) == _family_of(other)
 
 
+def same_people(one: str, other: str, source: str) -> bool:
+    """Say whether the first parts of two groups, such as ``ffpp/youtube``, count the same people.
+
+    Only those of known footage, or named after the data set trained on, tell anything: other first
+    parts, such as ``real``, are no more than words.
+
+    Args:
+        one: Of a data set.
+        other: Of the data set trained on.
+        source: Its name.
+
+    Example:
+        >>> same_people("ffpp/youtube", "ffpp/youtube", "my_copy")
+        True
+        >>> same_people("real", "real", "site"), same_people("ffpp/actors", "ffpp/youtube", "ffpp")
+        (False, False)
+    """
+    first = one.partition("/")[0]
+    return one == other and (first == source or first in _KNOWN)
+
+
 def published_names(dataset: str) -> tuple[str, ...]:
     """Return the names under which others publish numbers on a data set's videos.
 

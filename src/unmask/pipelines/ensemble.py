@@ -49,7 +49,8 @@ class EnsembleCard:
         stores: Folder of each data set's face crops.
         leak_allowed: Whether leaks were let through for any member.
         leaks: The most that were let through for one member, by kind.
-        members_not_chosen: Members whose scored weights validation is not known to have chosen.
+        members_not_chosen: Members whose scored weights are not those that validation chose.
+        members_not_confirmed: Members of whose weights nobody can tell.
         kind: Tells an ensemble from a training run.
         versions: Of Python and the packages that can change a number.
         git: Commit and whether tracked files differed from it.
@@ -72,6 +73,7 @@ class EnsembleCard:
     leak_allowed: bool
     leaks: dict[str, int]
     members_not_chosen: list[str] = field(default_factory=list)
+    members_not_confirmed: list[str] = field(default_factory=list)
     kind: str = "ensemble"
     versions: dict[str, str] = field(default_factory=package_versions)
     git: dict[str, Any] = field(default_factory=source_state)
@@ -181,7 +183,8 @@ def _card_of(
         manifest_hashes={d: h for one in reversed(facts) for d, h in _dict(one, "manifest_hashes")},
         stores=stores,
         leak_allowed=any(run.leak_allowed for run in runs.values()),
-        members_not_chosen=[name for name, run in runs.items() if run.checkpoint != "chosen"],
+        members_not_chosen=[name for name, run in runs.items() if run.checkpoint == "other"],
+        members_not_confirmed=[name for name, run in runs.items() if run.checkpoint == "unknown"],
         leaks={
             kind: max(int(_leaks(one).get(kind, 0)) for one in facts)
             for kind in sorted({kind for one in facts for kind in _leaks(one)})

@@ -10,7 +10,7 @@ import warnings
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -93,7 +93,8 @@ class PyAVReader:
     """
 
     max_pixels: int = MAX_PIXELS
-    bounds: ReadingBounds = NO_BOUNDS
+    # How far is read decides whether there are crops, and not which.
+    bounds: ReadingBounds = field(default=NO_BOUNDS, metadata={"decides_crops": False})
 
     def timeline(self, path: Path) -> Timeline:
         """Return when each frame is shown; see :class:`FrameReader`."""
@@ -130,7 +131,8 @@ class DecordReader:
     """
 
     max_pixels: int = MAX_PIXELS
-    bounds: ReadingBounds = NO_BOUNDS
+    # How far is read decides whether there are crops, and not which.
+    bounds: ReadingBounds = field(default=NO_BOUNDS, metadata={"decides_crops": False})
 
     def timeline(self, path: Path) -> Timeline:
         """Return when each frame is shown; see :class:`FrameReader`."""

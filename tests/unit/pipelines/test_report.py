@@ -355,3 +355,20 @@ def test_the_overview_of_one_run_has_published_rows_latex_and_csv(tmp_path: Path
     assert r"\toprule" in summary.latex.read_text()
     assert set(pd.read_csv(summary.csv)["run"]) == {"demo"}
     assert (run / "report.html").is_file()
+
+
+def test_an_ensemble_of_which_nobody_can_tell_is_not_accused(tmp_path: Path) -> None:
+    runs = [
+        add_checkpoints(
+            make_run(tmp_path / name / "run", name=name), seed=0, val_video_auc=0.8, scored="best"
+        )
+        for name in ("a", "b")
+    ]
+    for file in (runs[1] / "checkpoints").glob("*"):
+        file.unlink()
+    folder = tmp_path / "ensemble"
+    made = ensemble(runs, rule="soft", out_dir=folder).card
+    assert (made.members_not_chosen, made.members_not_confirmed) == ([], ["b"])
+    text = report(folder, num_resamples=FEW).markdown.read_text()
+    assert "Nobody can tell whether validation chose the scored weights" in text
+    assert "are not those that validation chose" not in text

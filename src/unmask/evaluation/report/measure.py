@@ -14,7 +14,7 @@ from unmask.core.errors import PredictionsError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.evaluation.aggregate import video_scores, with_unscored
 from unmask.evaluation.calibration import Calibration
-from unmask.evaluation.footage import same_footage
+from unmask.evaluation.footage import same_footage, same_people
 from unmask.evaluation.metrics import balanced_accuracy_threshold, require_both_classes
 from unmask.evaluation.report.level import estimate_auc, measure_level
 from unmask.evaluation.report.protocol import Protocol
@@ -186,12 +186,12 @@ def _what_it_is(
 def _origins(predictions: pd.DataFrame, sources: Sequence[str]) -> dict[str, str | None]:
     """Name for each data set the one trained on whose footage it holds, None where it is unseen.
 
-    Names tell, and so do groups, whose first parts say whose people they count: copies share them
-    whatever a person calls them.
+    Names tell, and so do groups, whose first parts say whose people they count: copies share that
+    of most of their clips, whatever a person calls them.
     """
     people = predictions["group"].astype(str).str.rpartition("/")[0]
     of = {
-        str(dataset): set(part) - {""}
+        str(dataset): str(part.mode().iloc[0])
         for dataset, part in people.groupby(predictions["dataset"], sort=True)
     }
     return {
@@ -201,7 +201,7 @@ def _origins(predictions: pd.DataFrame, sources: Sequence[str]) -> dict[str, str
             (
                 source
                 for source in sources
-                if same_footage(dataset, source) or own & of.get(source, set())
+                if same_footage(dataset, source) or same_people(own, of.get(source, ""), source)
             ),
             None,
         )

@@ -60,7 +60,7 @@ class Run:
     recipe: Recipe | None = None
 
 
-def find_runs(pattern: str) -> list[Path]:
+def find_runs(pattern: str, *, levels: int = MOST_LEVELS) -> list[Path]:
     """List the finished runs that a pattern matches.
 
     A matched folder that is no run itself is taken for one that holds runs, as those of a sweep and
@@ -68,12 +68,13 @@ def find_runs(pattern: str) -> list[Path]:
 
     Args:
         pattern: Of folders, e.g. ``"outputs/*"``.
+        levels: How far below a matched folder runs are looked for; 0 takes matched runs alone.
 
     Returns:
         Folders with ``run.json``, sorted, each once.
     """
     matched = sorted(Path(path) for path in glob(pattern))  # noqa: PTH207 - may be absolute
-    return list(dict.fromkeys(run for path in matched for run in _runs_in(path, MOST_LEVELS)))
+    return list(dict.fromkeys(run for path in matched for run in _runs_in(path, levels)))
 
 
 def _runs_in(folder: Path, levels: int) -> list[Path]:
@@ -157,6 +158,8 @@ def _checkpoint_of(run_dir: Path, facts: dict[str, Any]) -> Checkpoint:
     """Compare the weights behind the tables with those that validation chose."""
     if facts.get("members_not_chosen"):
         return "other"
+    if facts.get("members_not_confirmed"):
+        return "unknown"
     if "best_checkpoint" not in facts:
         return "chosen"  # an ensemble, or tables made elsewhere: nothing else was there to score
     scored, chosen = facts.get("scored_checkpoint"), facts.get("best_checkpoint_hash")

@@ -148,7 +148,8 @@ def calibration_section(metrics: dict[str, Any], blocks: Sequence[Block]) -> Sec
         ]
 
     def fitted_here(block: Block) -> str:
-        return " (fitted on these videos)" if block.role == "validation" else ""
+        is_own = block.dataset in metrics["source_datasets"] and block.split == fitted["split"]
+        return " (fitted on these videos)" if is_own else ""
 
     rows = [
         [

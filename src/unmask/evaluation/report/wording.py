@@ -213,14 +213,15 @@ def _leaks_allowed(metrics: dict[str, Any]) -> Iterator[str]:
 def _other_checkpoint(metrics: dict[str, Any]) -> Iterator[str]:
     why = {
         "other": "The scored weights are not those that validation chose, so that somebody who had "
-        "seen a test may have chosen them.",
+        "seen a test may have chosen them. `unmask evaluate run=<run>`, of an ensemble each "
+        "member's, scores those.",
         "unknown": "Nobody can tell whether validation chose the scored weights: the checkpoint "
-        "that it chose is gone, and its hash or theirs is not recorded.",
+        "that it chose is gone, and its hash or theirs is not recorded. Train it again to know.",
     }.get(metrics.get("checkpoint", "chosen"))
     if why is not None:
         yield (
             f"{why} Every number is marked, and the run takes no part where validation chooses "
-            "among runs; `unmask evaluate run=<run>` scores the checkpoint that it chose."
+            "among runs."
         )
 
 

@@ -97,7 +97,7 @@ def _of_look(
             ways.add(f"one frame in the place of clips of {member.recipe.layout.num_frames}")
         elif extractor.sampling != trained.sampling:
             ways.add("other frames")
-        if least_face_prob(extractor) != least_face_prob(trained):
+        if least_face_probs(extractor) != least_face_probs(trained):
             ways.add("another least probability of a face")
     if not ways:
         return []
@@ -108,9 +108,12 @@ def _of_look(
     return [Caution("other_look", sentence)]
 
 
-def least_face_prob(extractor: FaceExtractor) -> float | None:
-    """Return the least probability of a face in a frame; None where a detector has none."""
-    return getattr(extractor.detector, "min_prob", None)
+def least_face_probs(extractor: FaceExtractor) -> tuple[float | None, float | None]:
+    """Return the least probabilities of a face in a frame and in its crop; None where unknown."""
+    return (
+        getattr(extractor.detector, "min_prob", None),
+        getattr(extractor.verifier, "min_prob", None),
+    )
 
 
 def _of_track(track: Track, found: FoundFaces) -> list[Caution]:

@@ -8,7 +8,7 @@ from typing import Any
 from unmask.core.reproducibility import package_versions
 from unmask.evaluation.verdicts import Verdict
 from unmask.faces.device import resolved_device
-from unmask.pipelines.predict.cautions import cautions_of, least_face_prob
+from unmask.pipelines.predict.cautions import cautions_of, least_face_probs
 from unmask.pipelines.predict.evidence import (
     Evidence,
     FrameSeen,
@@ -240,6 +240,6 @@ def _settings(cut: Cut, member: Member) -> dict[str, Any]:
     extractor = cut.extractor
     return {
         "sampling": {"policy": type(extractor.sampling).__name__, **vars(extractor.sampling)},
-        "min_face_prob": least_face_prob(extractor),
+        "min_face_prob": least_face_probs(extractor)[0],
         "trained_sampling": extractor.sampling == member.recipe.extractor.sampling,
     }

@@ -23,9 +23,16 @@ TABLES = ("videos", "faces", "failures")
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - settings hold anything
-    """Turn dataclasses into dictionaries that say which class they were."""
+    """Turn dataclasses into dictionaries that say which class they were.
+
+    A field with ``metadata={"decides_crops": False}`` is left out.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        members = {member.name: plain(getattr(value, member.name)) for member in fields(value)}
+        members = {
+            member.name: plain(getattr(value, member.name))
+            for member in fields(value)
+            if member.metadata.get("decides_crops", True)
+        }
         return {"_target_": f"{type(value).__module__}.{type(value).__qualname__}", **members}
     if isinstance(value, Mapping):
         return {str(key): plain(member) for key, member in value.items()}

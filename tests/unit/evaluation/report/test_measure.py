@@ -263,15 +263,24 @@ def test_other_footage_is_unseen(away: str) -> None:
     assert role_of(away, "test", ["ffpp", "dfdc"]) == "cross_dataset"
 
 
-def copied(source: str, copy: str, *, people: str) -> dict[str, Any]:
-    """Measure a run trained on a source and tested on a copy with other people in its test."""
+def copied_table(
+    source: str, copy: str, *, people: str, own_people: str = "ffpp/youtube/"
+) -> pd.DataFrame:
+    """Return the predictions of a run on its source and on a copy with other people in its test."""
     own, other = split(source, "test"), split(copy, "test", groups=7)
-    home = own.assign(group="ffpp/youtube/a" + own["group"].str[-1])
+    home = own.assign(group=own_people + "a" + own["group"].str[-1])
     away = other.assign(group=people + "b" + other["group"].str[-1])
+    return pd.concat([home, away], ignore_index=True)
+
+
+def measured_from(table: pd.DataFrame, source: str) -> dict[str, Any]:
     return measure(
-        pd.concat([home, away], ignore_index=True), empty_unscored(), source_datasets=[source],
-        threshold_split="val", protocol=PROTOCOL,
-    )  # fmt: skip
+        table, empty_unscored(), source_datasets=[source], threshold_split="val", protocol=PROTOCOL
+    )
+
+
+def copied(source: str, copy: str, **people: str) -> dict[str, Any]:
+    return measured_from(copied_table(source, copy, **people), source)
 
 
 def test_a_copy_is_known_by_its_people_whatever_it_is_called() -> None:
@@ -281,6 +290,20 @@ def test_a_copy_is_known_by_its_people_whatever_it_is_called() -> None:
     assert metrics["datasets"]["ffpp"]["test"]["copy_of"] is None
     other = copied("ffpp", "deepfakebench", people="ffpp/actors/")
     assert other["datasets"]["deepfakebench"]["test"]["role"] == "cross_dataset"
+
+
+def test_words_that_name_no_footage_make_no_copy() -> None:
+    metrics = copied("site_a", "site_b", people="real/", own_people="real/")
+    assert metrics["datasets"]["site_b"]["test"]["role"] == "cross_dataset"
+
+
+def test_a_few_people_of_another_data_set_make_no_copy_of_it() -> None:
+    table = copied_table("dfd", "ffpp", people="ffpp/actors/", own_people="ffpp/actors/")
+    assert measured_from(table, "dfd")["datasets"]["ffpp"]["test"]["copy_of"] == "dfd"
+    # Of seven groups, all but two are people of its own.
+    is_own = (table["dataset"] == "ffpp") & (table["group"].str[-1].astype(int) >= 2)
+    table.loc[is_own, "group"] = table["group"].str.replace("actors", "youtube")
+    assert measured_from(table, "dfd")["datasets"]["ffpp"]["test"]["role"] == "cross_dataset"
 
 
 def test_a_copy_is_called_one_in_the_first_sentences_and_in_the_tables() -> None:

@@ -28,8 +28,10 @@ from unmask.pipelines.prepare import (
     prepare_video,
     summary_table,
 )
+from unmask.pipelines.prepare.store import plain
 from unmask.video.reader import PyAVReader
 from unmask.video.sampling import UniformSampling
+from unmask.video.timeline import ReadingBounds
 from unmask.video.writer import write_video
 
 Draw = Callable[..., np.ndarray]
@@ -490,3 +492,10 @@ def test_real_videos_and_images_nearly_all_show_a_face(tmp_path: Path) -> None:
     summary = prepare(videos, root=REAL_FACES, store_dir=tmp_path, extractor=EXTRACTOR)
     assert summary.num_failures <= 2
     assert summary.num_faces >= 70
+
+
+def test_how_far_files_are_read_is_no_setting_of_a_store() -> None:
+    bounded = PyAVReader(bounds=ReadingBounds(max_seconds=9))
+    assert plain(bounded) == plain(PyAVReader())
+    assert "bounds" not in plain(bounded)
+    assert plain(PyAVReader(max_pixels=9)) != plain(PyAVReader())

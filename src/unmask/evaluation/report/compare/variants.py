@@ -130,8 +130,8 @@ class ComparedRun:
         """Data set -> SHA-256 of its manifest's hash and of the test videos behind the numbers.
 
         Two runs have the same where their numbers may be pooled and ranked: the videos, their
-        labels, methods and groups agree, and so do the manifests. A manifest that was not recorded
-        agrees with no other.
+        labels, methods and groups agree, and so do the manifests. A manifest that only
+        one of them has recorded agrees with no other.
         """
         manifests = self.facts.get("manifest_hashes") or {}
         found = {}
