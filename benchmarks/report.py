@@ -3,7 +3,8 @@
     python benchmarks/report.py --clips 1000000
 
 Clips of `--videos` videos of `--groups` people are made up, written as a finished run, and reported
-by `unmask.pipelines.report.report` with all metrics, intervals from 1,000 resamples and pictures.
+by `unmask.pipelines.report.report_runs`, as `unmask report` does: all metrics, intervals from 1,000
+resamples, pictures, and the overview of the one run.
 The work runs in a process of its own, whose peak of resident memory counts the libraries too. The
 time counts reading the tables to the last page written, and not the start of Python. Ends with exit
 code 1 where a limit is missed.
@@ -23,7 +24,7 @@ import pandas as pd
 
 from unmask.core.files import write_json
 from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
-from unmask.pipelines.report import report
+from unmask.pipelines.report import report_runs
 
 LIMIT_SECONDS, LIMIT_GIB = 20.0, 2.0
 
@@ -67,9 +68,9 @@ def write_run(run_dir: Path, predictions: pd.DataFrame) -> None:
 
 
 def measure(run_dir: Path) -> dict[str, float]:
-    """Report a run here and now, and say what it took of this process."""
+    """Report a run and write its overview here and now, and say what that took of this process."""
     start = time.perf_counter()
-    report(run_dir)
+    report_runs([run_dir], out_dir=run_dir)
     seconds = time.perf_counter() - start
     # Linux counts in KiB.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
