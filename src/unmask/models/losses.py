@@ -47,7 +47,9 @@ def make_weighted_cross_entropy(weights: Tensor, *, label_smoothing: float = 0.0
         weights: Of real and fake, ``(2,)``; see :func:`class_weights`.
         label_smoothing: Share of the target that is spread over both classes, in [0, 1).
     """
-    return nn.CrossEntropyLoss(weight=weights, label_smoothing=label_smoothing)
+    if label_smoothing:
+        return SmoothedCrossEntropy(weights, label_smoothing)
+    return nn.CrossEntropyLoss(weight=weights)
 
 
 def make_cross_entropy(weights: Tensor, *, label_smoothing: float = 0.0) -> nn.Module:  # noqa: ARG001 - one signature for all losses
@@ -58,6 +60,33 @@ def make_cross_entropy(weights: Tensor, *, label_smoothing: float = 0.0) -> nn.M
         label_smoothing: Share of the target that is spread over both classes, in [0, 1).
     """
     return nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+
+
+class SmoothedCrossEntropy(nn.Module):
+    """Cross-entropy towards a softer target, in which a clip has the weight of its own class.
+
+    PyTorch's weighs each part of the target by the class that it goes to, so that with unequal
+    weights its optimum is not the target any more (Szegedy et al. 2016 have no weights).
+
+    Args:
+        weights: Of real and fake, ``(2,)``.
+        label_smoothing: Share of the target that is spread over both classes, in [0, 1).
+    """
+
+    weights: Tensor
+
+    def __init__(self, weights: Tensor, label_smoothing: float) -> None:
+        super().__init__()
+        self.register_buffer("weights", weights, persistent=False)
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the weighted mean of a batch, from logits ``(batch, 2)``, labels ``(batch,)``."""
+        losses = nn.functional.cross_entropy(
+            logits, labels, reduction="none", label_smoothing=self.label_smoothing
+        )
+        weights = self.weights[labels]
+        return (weights * losses).sum() / weights.sum()
 
 
 class FocalLoss(nn.Module):

@@ -112,6 +112,27 @@ def test_label_smoothing_is_cross_entropy_towards_a_softer_target(smoothing: flo
     assert_same(make_cross_entropy(torch.ones(2), label_smoothing=smoothing), reference)
 
 
+def test_a_smoothed_clip_has_the_weight_of_its_own_class() -> None:
+    weights = class_weights([0, 1, 1, 1, 1])
+
+    def reference(logits: Tensor, labels: Tensor) -> Tensor:
+        target = torch.full((len(labels), 2), 0.05)
+        target[torch.arange(len(labels)), labels] += 0.9
+        losses = -(target * logits.log_softmax(dim=1)).sum(dim=1)
+        return (weights[labels] * losses).sum() / weights[labels].sum()
+
+    assert_same(make_weighted_cross_entropy(weights, label_smoothing=0.1), reference)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_the_optimum_of_a_smoothed_loss_is_its_target_whatever_the_weights(label: int) -> None:
+    loss = make_weighted_cross_entropy(class_weights([0, 1, 1, 1, 1]), label_smoothing=0.1)
+    target = torch.tensor([0.05, 0.95] if label else [0.95, 0.05])
+    logits = target.log()[None].requires_grad_()
+    _, gradient = value_and_gradient(loss(logits, torch.tensor([label])), logits)
+    assert gradient.abs().max() < 1e-6
+
+
 @pytest.mark.parametrize(
     "loss",
     [
