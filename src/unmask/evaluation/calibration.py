@@ -5,6 +5,7 @@ the video scores of the source's validation split alone and applied to video sco
 Positive is always fake.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, Protocol, get_args
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
@@ -106,11 +108,14 @@ class Platt:
         target = np.where(labels == FAKE, (num_fake + 1) / (num_fake + 2), 1 / (num_real + 2))
         # A target between the classes is the same row as both, each with its share.
         column = logits(scores)[:, None]
-        line = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(
-            np.concatenate([column, column]),
-            np.repeat([FAKE, REAL], len(labels)),
-            sample_weight=np.concatenate([target, 1.0 - target]),
-        )
+        with warnings.catch_warnings():
+            # So near the optimum, the search along a line can find nothing better than where it is.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            line = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(
+                np.concatenate([column, column]),
+                np.repeat([FAKE, REAL], len(labels)),
+                sample_weight=np.concatenate([target, 1.0 - target]),
+            )
         return Platt(slope=float(line.coef_[0, 0]), intercept=float(line.intercept_[0]))
 
     def apply(self, scores: Scores) -> Scores:

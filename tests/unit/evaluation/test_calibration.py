@@ -20,6 +20,7 @@ from unmask.evaluation.calibration import (
     calibrated,
     calibration_of,
     fit_calibration,
+    logits,
     reliability_curve,
 )
 from unmask.evaluation.metrics import Labels, Scores, roc_auc
@@ -102,6 +103,17 @@ def test_calibrated_scores_stay_between_0_and_1(fit: object, case: tuple[Labels,
     result = fitted.apply(np.array([0.0, 1e-300, 0.3, 1.0]))
     assert np.isfinite(result).all()
     assert ((result >= 0) & (result <= 1)).all()
+
+
+def test_platts_line_is_the_optimum_where_its_solver_gives_up() -> None:
+    labels = np.array([0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0])
+    scores = np.array([0, 0.5, 0.95, 0.95, 0.75, 0.7, 0, 0.1, 0.05, 0.75, 0.1])
+    line = Platt.fit(labels, scores)
+    target = np.where(labels == 1, (4 + 1) / (4 + 2), 1 / (7 + 2))
+    beyond = target - expit(line.slope * logits(scores) + line.intercept)
+    # Both derivatives of the log loss vanish there.
+    assert beyond.sum() == pytest.approx(0, abs=1e-5)
+    assert (beyond * logits(scores)).sum() == pytest.approx(0, abs=1e-4)
 
 
 def test_one_sure_mistake_does_not_decide_the_fit() -> None:
