@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from unmask.cli.study import prepare_study
 from unmask.core.errors import UnmaskError
-from unmask.pipelines.sweeps import (
+from unmask.runs.sweep import (
     UNFINISHED,
     JobRecord,
     JobResult,
