@@ -30,7 +30,7 @@ _NAMED: Final = frozenset({("callbacks",), ("logger",), ("model", "backbone", "i
 _DATA_SETS: Final = frozenset({("data", "sets"), ("eval", "datasets")})
 # An argument of a shipped class that no shipped configuration sets.
 _ALSO: Final[tuple[tuple[Slot, str], ...]] = (
-    (("data", "make", "settings", "picture"), "unmask.data.synthetic.Picture"),
+    (("data", "make", "settings", "picture"), "unmask.demo.Picture"),
 )
 # Keys by which Hydra is told to do something else than call a class with keywords.
 _HYDRA_WORD: Final = re.compile(r"_[a-z]+_")

@@ -44,7 +44,7 @@ def test_nothing_is_allowed_that_no_shipped_file_names() -> None:
         for target in targets(yaml.safe_load(path.read_text()))
     }
     # A smaller picture of the synthetic people, which no shipped file sets.
-    others = {"unmask.data.synthetic.Picture"}
+    others = {"unmask.demo.Picture"}
     allowed = {target for known in shipped_targets().values() for target in known}
     assert allowed <= named | others
     assert others <= allowed
