@@ -101,6 +101,7 @@ def test_features_are_computed_once(
     assert len(list((tmp_path / "data/features").iterdir())) == 1
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "change", ["seed=1", "model.backbone.image_size=64", "model.grayscale=true"]
 )
