@@ -120,6 +120,16 @@ def test_a_frozen_backbone_is_left_as_it_was_and_its_parameters_are_counted(
 
 
 @pytest.mark.slow
+def test_processes_that_read_the_crops_change_no_weight(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    store = make_store()
+    run(store, tmp_path / "in_one_process")
+    run(store, tmp_path / "as_by_default", "loader.num_workers=2")
+    assert_same_weights(
+        *(tmp_path / name / "checkpoints/last.ckpt" for name in ("in_one_process", "as_by_default"))
+    )
+
+
+@pytest.mark.slow
 def test_the_learning_rate_follows_its_schedule(make_store, tmp_path: Path) -> None:  # noqa: ANN001
     run(make_store(), tmp_path / "run", "scheduler.gamma=0.5")
     rates = pd.read_csv(tmp_path / "run" / "metrics.csv")["lr-AdamW"].dropna()
