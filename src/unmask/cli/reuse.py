@@ -8,7 +8,7 @@ from unmask.cli.objects import make_dataset, make_preparation, recipe_settings
 from unmask.cli.run import console
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
-from unmask.pipelines.datasets import store_folder
+from unmask.pipelines.datasets import refresh_store, store_folder
 from unmask.pipelines.reuse import FinishedRun, crops_identity, find_finished, unscored_sets
 
 # Callbacks that only show what happens.
@@ -24,7 +24,11 @@ def training_identity(config: TrainConfig) -> dict[str, Any] | None:
 
     The evaluation plan, paths, loggers, processes and versions of packages are left out.
     """
-    crops = {one.name: crops_identity(_store(config, one)) for one in sets_of(config.data)}
+    preparation, data_dir = make_preparation(config.prepare), config.paths.data_dir
+    crops = {
+        one.name: crops_identity(refresh_store(make_dataset(one), preparation, data_dir))
+        for one in sets_of(config.data)
+    }
     if None in crops.values():
         return None
     return {
