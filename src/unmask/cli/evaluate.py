@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from unmask.cli.objects import make_dataset, make_preparation
 from unmask.cli.report import write_report
 from unmask.cli.run import Call, console, run_verb
+from unmask.cli.run_data import open_run_data
 from unmask.config.build import build
 from unmask.config.schema import (
     BlendConfig,
@@ -19,7 +20,6 @@ from unmask.config.schema import (
     EvaluateConfig,
     LoaderConfig,
     TrainConfig,
-    sets_of,
 )
 from unmask.config.validate import typed
 from unmask.core.errors import ConfigError, DataError
@@ -29,7 +29,8 @@ from unmask.data.store import FaceStore
 from unmask.models.tall import AnyDetector
 from unmask.pipelines.audit import audit_stores, audit_table
 from unmask.pipelines.cards import release
-from unmask.pipelines.datasets import Preparation, open_store, store_folder
+from unmask.pipelines.content import add_content, copy_for_other_data
+from unmask.pipelines.datasets import Preparation, store_folder
 from unmask.pipelines.evaluate import ScoredSplit, operations_per_clip
 from unmask.pipelines.evaluate import evaluate as score
 from unmask.pipelines.runs import (
@@ -49,7 +50,7 @@ def evaluate(arguments: list[str]) -> None:
 
 def _evaluate(call: Call) -> None:
     config: EvaluateConfig = call.config
-    score_run(
+    run_dir = score_run(
         config.run,
         config.eval,
         data_dir=config.paths.data_dir,
@@ -57,9 +58,10 @@ def _evaluate(call: Call) -> None:
         trainer=config.trainer,
         checkpoint=config.checkpoint,
         allow_leak=config.allow_leak,
+        changed_data_dir=call.run_dir if config.allow_changed_data else None,
     )
-    write_report(config.run, config.eval, seed=config.seed)
-    release(config.run, config.checkpoint)
+    write_report(run_dir, config.eval, seed=config.seed)
+    release(run_dir, config.checkpoint)
 
 
 def score_run(
@@ -72,7 +74,8 @@ def score_run(
     checkpoint: Path | None = None,
     allow_leak: bool = False,
     leaks: dict[str, int] | None = None,
-) -> None:
+    changed_data_dir: Path | None = None,
+) -> Path:
     """Score a run's own validation and test splits and the test splits of ``plan.datasets``.
 
     Args:
@@ -85,16 +88,31 @@ def score_run(
             validation chose. Reports mark every number of any other.
         allow_leak: Go on although a set shares something with training; the run is marked.
         leaks: What an audit of these very sets has counted; None audits them.
+        changed_data_dir: Where a marked copy of the run goes, and its scores, if its data are not
+            those that it was trained on; None refuses such data.
+
+    Returns:
+        The folder of the run that was scored: ``run_dir`` or ``changed_data_dir``.
 
     Raises:
         CheckpointError: If the checkpoint is of another training.
         ConfigError: If two data sets have one name.
-        DataError: If a set shares something with training, unless that is allowed.
+        DataError: If a set shares something with training, unless that is allowed, or is not as
+            the run has recorded it.
     """
     card = read_run_card(run_dir)
     trained = read_train_config(run_dir)
     checkpoint = _own_weights(checkpoint, run_dir, card, trained)
-    own, others = _open_stores(trained, plan, data_dir)
+    best = run_dir / card.best_checkpoint
+    preparation = make_preparation(trained.prepare)
+    require_names_apart(trained.data, plan.datasets, preparation, data_dir)
+    data = open_run_data(trained, plan, preparation, data_dir=data_dir, run_dir=run_dir, card=card)
+    if data.changes and changed_data_dir is not None:
+        copy_for_other_data(run_dir, changed_data_dir, data.changes)
+        run_dir, data = changed_data_dir, data.without_trained()
+    else:
+        data.require_unchanged(run_dir)
+    own, others = data.own, data.others
     stores = [*own, *others]
     if leaks is None:
         leaks = require_no_leak(own, others, allow_leak=allow_leak or card.leak_allowed)
@@ -109,7 +127,7 @@ def score_run(
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
-        checkpoint_hash=hash_of_weights(checkpoint, run_dir / card.best_checkpoint),
+        checkpoint_hash=hash_of_weights(checkpoint, best),
         embeddings=plan.embeddings,
     )
     for outcome in evaluation.outcomes:
@@ -120,6 +138,8 @@ def score_run(
     )  # fmt: skip
     with writing(run_dir):
         change_card(run_dir, change)
+        add_content(run_dir, data.content)
+    return run_dir
 
 
 def _own_weights(
@@ -158,22 +178,10 @@ def _with_scores(
         split_hashes=card.split_hashes | {s.dataset: split_hashes(s.videos) for s in stores},
         stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},
         leak_allowed=card.leak_allowed or leak_allowed,
-        leaks={kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()},
+        leaks=card.leaks
+        | {kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()},
         scoring=scoring or card.scoring,
     )
-
-
-def _open_stores(
-    trained: TrainConfig, plan: EvalConfig, data_dir: Path
-) -> tuple[list[FaceStore], list[FaceStore]]:
-    """Open what a run was trained on, and what else it is tested on, cut in the same way."""
-    preparation = make_preparation(trained.prepare)
-    require_names_apart(trained.data, plan.datasets, preparation, data_dir)
-    own, others = (
-        [open_store(make_dataset(dataset), preparation, data_dir) for dataset in datasets]
-        for datasets in (sets_of(trained.data), plan.datasets.values())
-    )
-    return own, others
 
 
 def require_names_apart(

@@ -24,6 +24,7 @@ from unmask.data.store import FaceStore
 from unmask.models.detector import Detector
 from unmask.models.tall import AnyDetector, check_clip_length
 from unmask.pipelines.cards import release
+from unmask.pipelines.content import content_of, require_same_content, write_content
 from unmask.pipelines.datasets import open_store
 from unmask.pipelines.features import cached_features, require_fixed_features
 from unmask.pipelines.reuse import save_identity
@@ -84,6 +85,10 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
             detector, {one.name: augmentation_of(one) for one in sets_of(config.data)}
         )
     stores, leaks = _open_stores(config)
+    content = [content_of(store) for store in stores]
+    if config.resume is not None:
+        require_same_content(config.resume.parent.parent, content)
+    write_content(call.run_dir, content)
     summary = fit(
         detector,
         _make_data(config, _training_sets(config, stores, detector, recipe), detector.image_size),

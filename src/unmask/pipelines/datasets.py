@@ -193,7 +193,7 @@ def _is_current(dataset: DataSet, folder: Path, data_dir: Path) -> bool:
         return False
     if not (index_dir / "videos.parquet").is_file():
         return True  # only the store was kept, and the videos have gone
-    return read_json(folder / "prepare.json")["videos"] == fingerprint(*_indexed(index_dir))
+    return bool(read_json(folder / "prepare.json")["videos"] == fingerprint(*_indexed(index_dir)))
 
 
 def _indexed(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from unmask.core.errors import PredictionsError
-from unmask.core.labels import CLASS_NAMES, FAKE, REAL
+from unmask.core.labels import CHANGED_VIDEO, CLASS_NAMES, FAKE, REAL
 from unmask.evaluation.aggregate import video_scores, with_unscored
 from unmask.evaluation.calibration import Calibration
 from unmask.evaluation.footage import same_footage, same_people
@@ -78,6 +78,8 @@ def measure(
     maps, reason = fit_calibrations(videos, source_datasets, threshold_split)
     origins = _origins(predictions, source_datasets)
     marks = {"leak_allowed": leaks is not None, "checkpoint": checkpoint}
+    if leaks and leaks.get(CHANGED_VIDEO):
+        marks["data_changed"] = True
     datasets: dict[str, dict[str, Any]] = {}
     for dataset, split, clips in _splits(predictions):
         what = _what_it_is(dataset, split, source_datasets, origins[dataset])
