@@ -22,7 +22,7 @@ DATA = ["data=folder", "data.name=mine", "prepare.sampling.num_frames=2"]
 PEOPLE = [
     "data.make.settings.num_train_pairs=2", "data.make.settings.num_val_pairs=1",
     "data.make.settings.num_test_pairs=1",
-    "+data.make.settings.picture._target_=unmask.data.synthetic.Picture",
+    "+data.make.settings.picture._target_=unmask.demo.Picture",
     "+data.make.settings.picture.num_frames=3",
 ]  # fmt: skip
 SCORING = ["eval.num_resamples=20", "loader.num_workers=0", "trainer.accelerator=cpu",

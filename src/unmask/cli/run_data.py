@@ -11,15 +11,15 @@ from unmask.cli.objects import make_dataset
 from unmask.config.schema import DataConfig, EvalConfig, TrainConfig, sets_of
 from unmask.core.errors import DataError
 from unmask.data.store import FaceStore
-from unmask.pipelines.content import (
+from unmask.prepare.datasets import Preparation, open_store, store_folder
+from unmask.runs.card import RunCard
+from unmask.runs.content import (
     Changes,
     changes_since,
     content_of,
     read_content,
     require_same_hashes,
 )
-from unmask.pipelines.datasets import Preparation, open_store, store_folder
-from unmask.pipelines.runs import RunCard
 
 # A run is never scored on what it was trained on.
 _SCORED = ("val", "test")
@@ -32,7 +32,7 @@ class RunData:
     Attributes:
         own: What it was trained on; validation and test splits are scored.
         others: What else is tested on.
-        content: A table of each, as :func:`unmask.pipelines.content.content_of` gives it.
+        content: A table of each, as :func:`unmask.runs.content.content_of` gives it.
         changes: What is not as the run has recorded it.
     """
 
