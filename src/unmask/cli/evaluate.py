@@ -1,6 +1,6 @@
 """`unmask evaluate`: score a trained run, also on data sets that it has never seen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.objects import make_dataset, make_preparation
 from unmask.cli.report import write_report
-from unmask.cli.run_data import open_run_data
+from unmask.cli.run_data import RunData, open_run_data
 from unmask.config.build import build
 from unmask.config.schema import (
     BlendConfig,
@@ -100,46 +100,59 @@ def score_run(
         DataError: If a set shares something with training, unless that is allowed, or is not as
             the run has recorded it.
     """
-    card = read_run_card(run_dir)
-    trained = read_train_config(run_dir)
+    card, trained = read_run_card(run_dir), read_train_config(run_dir)
     checkpoint = _own_weights(checkpoint, run_dir, card, trained)
-    best = run_dir / card.best_checkpoint
-    preparation = make_preparation(trained.prepare)
-    require_names_apart(trained.data, plan.datasets, preparation, data_dir)
-    data = open_run_data(trained, plan, preparation, data_dir=data_dir, run_dir=run_dir, card=card)
-    if data.changes and changed_data_dir is not None:
-        copy_for_other_data(run_dir, changed_data_dir, data.changes)
-        run_dir, data = changed_data_dir, data.without_trained()
-    else:
-        data.require_unchanged(run_dir)
-    own, others = data.own, data.others
-    stores = [*own, *others]
+    weights = hash_of_weights(checkpoint, run_dir / card.best_checkpoint)
+    run_dir, data = _data_of(run_dir, card, trained, plan, data_dir, changed_data_dir)
     if leaks is None:
-        leaks = require_no_leak(own, others, allow_leak=allow_leak or card.leak_allowed)
+        leaks = require_no_leak(data.own, data.others, allow_leak=allow_leak or card.leak_allowed)
     detector = load_detector(checkpoint)
     layout = build(trained.clips)
     flops = _flops_of(detector, layout.num_frames, card)
     evaluation = score(
         detector,
-        _splits_to_score(own, others),
+        _splits_to_score(data.own, data.others),
         layout=layout,
         trainer=build(trainer)(run_dir=run_dir, callbacks=[], loggers=[]),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
-        checkpoint_hash=hash_of_weights(checkpoint, best),
+        checkpoint_hash=weights,
         embeddings=plan.embeddings,
     )
     for outcome in evaluation.outcomes:
         console.print(str(outcome), highlight=False, soft_wrap=True)
     change = partial(
-        _with_scores, stores=stores, leaks=leaks, leak_allowed=allow_leak,
+        _with_scores, stores=[*data.own, *data.others], leaks=leaks, leak_allowed=allow_leak,
         scoring=evaluation.scoring, flops_per_clip=flops, frames_per_clip=layout.num_frames,
     )  # fmt: skip
+    _record(run_dir, change, data)
+    return run_dir
+
+
+def _record(run_dir: Path, change: Callable[[RunCard], RunCard], data: RunData) -> None:
     with writing(run_dir):
         change_card(run_dir, change)
         add_content(run_dir, data.content)
-    return run_dir
+
+
+def _data_of(
+    run_dir: Path,
+    card: RunCard,
+    trained: TrainConfig,
+    plan: EvalConfig,
+    data_dir: Path,
+    changed_data_dir: Path | None,
+) -> tuple[Path, RunData]:
+    """Open what is scored, and say in which folder: a copy of the run where its data changed."""
+    preparation = make_preparation(trained.prepare)
+    require_names_apart(trained.data, plan.datasets, preparation, data_dir)
+    data = open_run_data(trained, plan, preparation, data_dir=data_dir, run_dir=run_dir, card=card)
+    if not data.changes or changed_data_dir is None:
+        data.require_unchanged(run_dir)
+        return run_dir, data
+    copy_for_other_data(run_dir, changed_data_dir, data.changes)
+    return changed_data_dir, data.without_trained()
 
 
 def _own_weights(

@@ -77,21 +77,15 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     config: TrainConfig = call.config
     git = source_state()
     # Before the crops, which can take hours: a network that cannot be built is said at once.
-    detector = build_seeded(lambda: build(config.model), config.seed)
-    check_clip_length(detector, build(config.clips).num_frames)
+    detector = _build_detector(config)
     recipe = make_recipe(config)
-    if config.cache_features:
-        require_fixed_features(
-            detector, {one.name: augmentation_of(one) for one in sets_of(config.data)}
-        )
     stores, leaks = _open_stores(config)
-    content = [content_of(store) for store in stores]
-    if config.resume is not None:
-        require_same_content(config.resume.parent.parent, content)
-    write_content(call.run_dir, content)
+    _bind(call.run_dir, stores, config.resume)
+    identity = training_identity(config) or {}  # before the training, which data can change during
+    sets = _training_sets(config, stores, detector, recipe)
     summary = fit(
         detector,
-        _make_data(config, _training_sets(config, stores, detector, recipe), detector.image_size),
+        _make_data(config, sets, detector.image_size),
         recipe,
         provenance=_provenance(config, stores),
         run_dir=call.run_dir,
@@ -100,7 +94,7 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
         tracking=tracking,
     )
     _write_card(call, summary, stores, leaks, git)
-    save_identity(call.run_dir, training_identity(config) or {})
+    save_identity(call.run_dir, identity)
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
@@ -119,6 +113,15 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     return JobResult(summary.val_video_auc, call.run_dir, "trained")
 
 
+def _build_detector(config: TrainConfig) -> AnyDetector:
+    detector = build_seeded(lambda: build(config.model), config.seed)
+    check_clip_length(detector, build(config.clips).num_frames)
+    if config.cache_features:
+        augmentations = {one.name: augmentation_of(one) for one in sets_of(config.data)}
+        require_fixed_features(detector, augmentations)
+    return detector
+
+
 def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
     """Open what is trained on, and refuse what it shares with itself or with what is tested on."""
     preparation = make_preparation(config.prepare)
@@ -129,6 +132,14 @@ def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
         for datasets in (sets_of(config.data), tested.values())
     )
     return own, require_no_leak(own, others, allow_leak=config.allow_leak)
+
+
+def _bind(run_dir: Path, stores: list[FaceStore], resume: Path | None) -> None:
+    """Record what is trained on, which a run that goes on must have begun with."""
+    content = [content_of(store) for store in stores]
+    if resume is not None:
+        require_same_content(resume.parent.parent, content)
+    write_content(run_dir, content)
 
 
 def _training_sets(

@@ -77,9 +77,7 @@ def measure(
     value = threshold["value"]
     maps, reason = fit_calibrations(videos, source_datasets, threshold_split)
     origins = _origins(predictions, source_datasets)
-    marks = {"leak_allowed": leaks is not None, "checkpoint": checkpoint}
-    if leaks and leaks.get(CHANGED_VIDEO):
-        marks["data_changed"] = True
+    marks = _marks(leaks, checkpoint)
     datasets: dict[str, dict[str, Any]] = {}
     for dataset, split, clips in _splits(predictions):
         what = _what_it_is(dataset, split, source_datasets, origins[dataset])
@@ -102,6 +100,12 @@ def measure(
         "not_measured": _not_measured(unscored, datasets),
         "groups_shared_between_splits": _shared_groups(predictions),
     }
+
+
+def _marks(leaks: Mapping[str, int] | None, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what every number is marked with."""
+    marks = {"leak_allowed": leaks is not None, "checkpoint": checkpoint}
+    return marks | ({"data_changed": True} if leaks and leaks.get(CHANGED_VIDEO) else {})
 
 
 def _require_honest(predictions: pd.DataFrame, threshold_split: str) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from unmask.core.errors import DataError
+from unmask.data.store import FaceStore
 from unmask.runs.content import (
     add_content,
     changes_since,
@@ -14,9 +17,6 @@ from unmask.runs.content import (
     require_same_content,
     write_content,
 )
-
-from unmask.core.errors import DataError
-from unmask.data.store import FaceStore
 
 
 @pytest.fixture
