@@ -26,6 +26,7 @@ from unmask.pipelines.prepare.store import (
     merge,
     part_path,
     plain,
+    settings_of,
     read_part,
     start,
     summarised,
@@ -144,8 +145,7 @@ def _record(
 ) -> dict[str, Any]:
     """Say what decides a store's content, ``videos`` being their fingerprint."""
     if settings is None:
-        settings = {"extractor": work.extractor}
-        settings |= {} if work.face_video is None else {"face_video": work.face_video}
+        settings = settings_of(work.extractor, work.face_video)
     if boxes:
         # Crops of annotated and of detected faces never share a store.
         settings = {**settings, "faces": "annotated"}
