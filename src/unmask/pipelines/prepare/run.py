@@ -26,8 +26,8 @@ from unmask.pipelines.prepare.store import (
     merge,
     part_path,
     plain,
-    settings_of,
     read_part,
+    settings_of,
     start,
     summarised,
 )
