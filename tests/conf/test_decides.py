@@ -24,8 +24,8 @@ from unmask.config.location import conf_dir
 from unmask.config.schema import VERBS, TrainConfig, sets_of
 from unmask.config.validate import typed
 from unmask.core.errors import ConfigError
-from unmask.evaluation.report.compare.variants import read_recipe
-from unmask.pipelines.datasets import store_folder
+from unmask.prepare.datasets import store_folder
+from unmask.report.compare.variants import read_recipe
 from unmask.training.checkpoint import Provenance, differences
 
 CONF = conf_dir()

@@ -8,9 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.objects import make_dataset, make_preparation
 from unmask.cli.report import write_report
-from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
 from unmask.config.schema import (
     BlendConfig,
@@ -21,25 +21,26 @@ from unmask.config.schema import (
     TrainConfig,
     sets_of,
 )
+from unmask.config.trust import refuse_foreign, with_new_names
 from unmask.config.validate import typed
 from unmask.core.errors import ConfigError, DataError
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.tall import AnyDetector
-from unmask.pipelines.audit import audit_stores, audit_table
-from unmask.pipelines.cards import release
-from unmask.pipelines.datasets import Preparation, open_store, store_folder
-from unmask.pipelines.evaluate import ScoredSplit, operations_per_clip
-from unmask.pipelines.evaluate import evaluate as score
-from unmask.pipelines.runs import (
+from unmask.prepare.datasets import Preparation, open_store, store_folder
+from unmask.runs.card import (
     RunCard,
     change_card,
     read_run_card,
     writing,
 )
-from unmask.pipelines.weights import hash_of_weights, require_own_weights
 from unmask.training.checkpoint import load_detector
+from unmask.training.model_card import release
+from unmask.training.score import ScoredSplit, operations_per_clip
+from unmask.training.score import evaluate as score
+from unmask.training.weights import hash_of_weights, require_own_weights
+from unmask.verbs.audit import audit_stores, audit_table
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -259,7 +260,8 @@ def read_train_config(run_dir: Path) -> TrainConfig:
     """Read the configuration that a run was trained with.
 
     Raises:
-        ConfigError: If it does not fit this version.
+        ConfigError: If it does not fit this version, or names anything but what shipped
+            configurations name at its place, which is then not imported.
         DataError: If there is none.
     """
     path = run_dir / "config.yaml"
@@ -268,5 +270,10 @@ def read_train_config(run_dir: Path) -> TrainConfig:
     config = OmegaConf.load(path)
     if not isinstance(config, DictConfig):
         raise DataError(f"{path} is not a configuration that `unmask train` wrote.")
-    trained: TrainConfig = typed("train", config)
+    content = with_new_names(OmegaConf.to_container(config, resolve=False))
+    try:
+        refuse_foreign(content, "")
+    except ConfigError as error:
+        raise ConfigError(f"{path} cannot be used: {error}") from error
+    trained: TrainConfig = typed("train", OmegaConf.create(content))
     return trained

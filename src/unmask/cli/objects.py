@@ -8,8 +8,8 @@ from unmask.config.build import build, build_each
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
-from unmask.pipelines.datasets import DataSet, Preparation
-from unmask.pipelines.train import Recipe
+from unmask.prepare.datasets import DataSet, Preparation
+from unmask.training.fit import Recipe
 
 
 def make_dataset(config: DataConfig) -> DataSet:
