@@ -40,6 +40,8 @@ from unmask.pipelines.runs import (
 )
 from unmask.pipelines.weights import hash_of_weights, require_own_weights
 from unmask.training.checkpoint import load_detector
+from unmask.training.launch import single_if_spawned
+from unmask.training.ranks import is_rank_zero
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -58,8 +60,9 @@ def _evaluate(call: Call) -> None:
         checkpoint=config.checkpoint,
         allow_leak=config.allow_leak,
     )
-    write_report(config.run, config.eval, seed=config.seed)
-    release(config.run, config.checkpoint)
+    if is_rank_zero():
+        write_report(config.run, config.eval, seed=config.seed)
+        release(config.run, config.checkpoint)
 
 
 def score_run(
@@ -105,13 +108,17 @@ def score_run(
         detector,
         _splits_to_score(own, others),
         layout=layout,
-        trainer=build(trainer)(run_dir=run_dir, callbacks=[], loggers=[]),
+        trainer=build(trainer)(
+            run_dir=run_dir, callbacks=[], loggers=[], **single_if_spawned(trainer)
+        ),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
         checkpoint_hash=hash_of_weights(checkpoint, run_dir / card.best_checkpoint),
         embeddings=plan.embeddings,
     )
+    if not is_rank_zero():
+        return
     for outcome in evaluation.outcomes:
         console.print(str(outcome), highlight=False, soft_wrap=True)
     change = partial(

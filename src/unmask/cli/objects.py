@@ -9,6 +9,7 @@ from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig, sets_of
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.pipelines.datasets import DataSet, Preparation
 from unmask.pipelines.train import Recipe
+from unmask.training.ranks import is_rank_zero
 
 # What decides which crops there are and how they look; the rest of `prepare` is only about speed.
 _CROP_FIELDS = (
@@ -17,7 +18,7 @@ _CROP_FIELDS = (
 )  # fmt: skip
 # What a resumed run may set anew; whatever else is asked of the trainer decides its weights.
 _FREE_IN_TRAINER = frozenset(
-    {"accelerator", "devices", "max_epochs", "deterministic", "enable_progress_bar"}
+    {"accelerator", "devices", "strategy", "max_epochs", "deterministic", "enable_progress_bar"}
 )
 
 
@@ -59,7 +60,7 @@ def make_preparation(config: PrepareConfig) -> Preparation:
         num_workers=config.num_workers,
         time_limit_seconds=config.time_limit_seconds,
         memory_limit_gb=config.memory_limit_gb,
-        retry_failures=config.retry_failures,
+        retry_failures=config.retry_failures and is_rank_zero(),
         settings=settings,
     )
 

@@ -10,6 +10,7 @@ from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
 from unmask.pipelines.datasets import store_folder
 from unmask.pipelines.reuse import FinishedRun, crops_identity, find_finished, unscored_sets
+from unmask.training.launch import ALONE
 
 # Callbacks that only show what happens.
 _ONLY_SHOW = (
@@ -72,7 +73,8 @@ def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
         plan,
         data_dir=config.paths.data_dir,
         loader=config.loader,
-        trainer=config.trainer,
+        # Others would train first, and here is nothing to train.
+        trainer=config.trainer | ALONE,
     )
 
 

@@ -33,6 +33,7 @@ from unmask.pipelines.train import Recipe, TrainSummary, build_seeded
 from unmask.pipelines.train import train as fit
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
+from unmask.training.ranks import is_rank_zero, wait_for_all
 from unmask.training.tracking import Tracking
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
@@ -47,10 +48,13 @@ def train(arguments: list[str]) -> None:
 
 def _train(call: Call) -> JobResult:
     config: TrainConfig = call.config
-    call.save_config()
+    if is_rank_zero():
+        call.save_config()
     tracking = Tracking()
     try:
         result = _trained(call, tracking)
+        if not is_rank_zero():
+            return result
         if config.test and not call.in_sweep:
             write_report(result.run_dir, config.eval, seed=config.seed)
             console.print(f"Model: {release(result.run_dir)}", highlight=False, soft_wrap=True)
@@ -66,7 +70,8 @@ def _train(call: Call) -> JobResult:
 def _trained(call: Call, tracking: Tracking) -> JobResult:
     """Find the finished run that this one would repeat, or train."""
     config: TrainConfig = call.config
-    if (finished := find_trained(config)) is None:
+    # Where there are other processes, rank zero has looked before it called them.
+    if not is_rank_zero() or (finished := find_trained(config)) is None:
         return _train_anew(call, tracking)
     complete_tests(config, finished)
     return JobResult(finished.card.val_video_auc, finished.folder, "not trained again")
@@ -94,8 +99,10 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
         resume=config.resume,
         tracking=tracking,
     )
-    _write_card(call, summary, stores, leaks, git)
-    save_identity(call.run_dir, training_identity(config) or {})
+    if is_rank_zero():
+        _write_card(call, summary, stores, leaks, git)
+        save_identity(call.run_dir, training_identity(config) or {})
+    wait_for_all()
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",

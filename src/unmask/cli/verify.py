@@ -15,6 +15,7 @@ from unmask.evaluation.report.wording import number
 from unmask.pipelines.runs import read_run_card
 from unmask.pipelines.verify import CONFIRMED, Check, Comparison, Verification
 from unmask.pipelines.verify import verify as check_run
+from unmask.training.launch import ALONE
 
 STATES = {
     "equal": "[green]equal[/]",
@@ -41,7 +42,7 @@ def _verify(call: Call, *, as_json: bool) -> None:
         verification = check_run(
             run_dir,
             layout=build(read_train_config(run_dir).clips),
-            make_trainer=build(config.trainer),
+            make_trainer=build(config.trainer | ALONE),
             batch_size=config.loader.batch_size,
             num_workers=config.loader.num_workers,
             data_dir=config.paths.data_dir,

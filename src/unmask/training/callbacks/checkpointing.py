@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from unmask.training.ranks import is_rank_zero
+
 
 class BestCheckpoint(ModelCheckpoint):
     """Keep the best epoch as ``best.ckpt``.
@@ -26,7 +28,7 @@ class BestCheckpoint(ModelCheckpoint):
         assert self.dirpath is not None
         source, folder = Path(state_dict["best_model_path"]), Path(self.dirpath)
         moved = folder / source.name
-        if source.is_file() and source.resolve() != moved.resolve():
+        if is_rank_zero() and source.is_file() and source.resolve() != moved.resolve():
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, moved)
         places = {
