@@ -111,8 +111,17 @@ class ClipDataModule(L.LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Clip]:
-        """Return this process's share of the validation clips, in order."""
+        """Return this process's share of the validation clips, in order.
+
+        Raises:
+            DataError: If there are fewer of them than processes.
+        """
         share = self._share()
+        if len(self.val_clips) < share.num_ranks:
+            raise DataError(
+                f"Split 'val' has {len(self.val_clips)} clips, too few for {share.num_ranks} "
+                "processes; lower trainer.devices."
+            )
         return make_loader(
             self.val_clips,
             batch_size=self.batch_size,

@@ -125,10 +125,11 @@ class DetectionTask(L.LightningModule):
         counts = batch.rows != NOT_COUNTED
         rows, labels = batch.rows[counts], batch.labels[counts]
         scores = fake_scores(logits)[counts]
-        if len(rows) > 0:
-            self._metric("video_auc").update(scores, labels, self._videos_of(rows), rows)
-            for name in ("clip_accuracy", "clip_auc"):
-                self._metric(name).update(scores.clamp(0, 1), labels)
+        if len(rows) == 0:
+            return
+        self._metric("video_auc").update(scores, labels, self._videos_of(rows), rows)
+        for name in ("clip_accuracy", "clip_auc"):
+            self._metric(name).update(scores.clamp(0, 1), labels)
 
     def _logits(self, batch: ClipBatch) -> Tensor:
         network = self.detector.get_submodule("head") if self.reads_features else self.detector
