@@ -117,7 +117,7 @@ def train(
     """
     checkpointing = _best_checkpoint(recipe.callbacks, run_dir)
     if resume is not None:
-        check_resumable(resume, provenance)
+        checkpointing.continue_from(resume, check_resumable(resume, provenance))
     task = DetectionTask(
         detector,
         loss=recipe.make_loss(class_weights(data.sampled_labels)),

@@ -44,6 +44,7 @@ class _Crew:
     Attributes:
         words_of: Gives the words behind ``unmask`` with which a rank joins; None leaves each to
             run the script that this process runs.
+        shared: Environment variables that each of them gets.
         is_open: The others have been started or let in.
         children: Those that this process has started, rank 1 first.
         set_names: Environment variables that were set for them.
@@ -51,6 +52,7 @@ class _Crew:
     """
 
     words_of: WordsOf | None = None
+    shared: dict[str, str] = field(default_factory=dict)
     is_open: bool = False
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
     set_names: list[str] = field(default_factory=list)
@@ -61,18 +63,18 @@ _crew = _Crew()
 
 
 @contextmanager
-def several_processes(words_of: WordsOf) -> Iterator[None]:
+def several_processes(words_of: WordsOf, shared: dict[str, str]) -> Iterator[None]:
     """Let what runs inside use several processes, and end them with it.
 
     Args:
-        words_of: Gives, for each rank, the words behind ``unmask`` that do the same work in the
-            same folder.
+        words_of: Gives, for each rank, the words behind ``unmask`` that do the same work.
+        shared: Environment variables that each gets, such as the name of the run's folder.
 
     Raises:
         RankError: If another process of the run ended early.
     """
     global _crew
-    _crew = crew = _Crew(words_of=words_of)
+    _crew = crew = _Crew(words_of, shared)
     try:
         yield
     except Exception as error:
@@ -109,8 +111,12 @@ def at_the_door(arguments: list[str]) -> list[str] | None:
     store, key = _store(), _key(rank())
     while not store.check([key]):
         time.sleep(_POLL_SECONDS)
-    words: list[str] | None = json.loads(store.get(key))
-    return words[1:] if words is not None else None
+    told = json.loads(store.get(key))
+    if told is None:
+        return None
+    os.environ.update(told["shared"])
+    words: list[str] = told["words"]
+    return words[1:]
 
 
 def join(trainer: "L.Trainer") -> None:
@@ -181,7 +187,7 @@ def _start(trainer: "L.Trainer", environment: Any) -> None:  # noqa: ANN401 - Li
         path = os.pathsep.join(part for part in sys.path if part)
         own = {"LOCAL_RANK": str(number), _PARENT: str(os.getpid()), "PYTHONPATH": path}
         command = _command(_crew, number)
-        _crew.children.append(subprocess.Popen(command, env={**os.environ, **own}))
+        _crew.children.append(subprocess.Popen(command, env={**os.environ, **_crew.shared, **own}))
     _crew.is_open = True
     threading.Thread(target=_watch, args=(_crew,), daemon=True).start()
 
@@ -309,7 +315,8 @@ def _open_door(crew: _Crew) -> None:
     assert crew.words_of is not None
     store = _store()
     for number in range(1, int(os.environ["WORLD_SIZE"])):
-        store.set(_key(number), json.dumps(crew.words_of(number)))
+        told = {"words": crew.words_of(number), "shared": crew.shared}
+        store.set(_key(number), json.dumps(told))
     crew.is_open = True
 
 
