@@ -101,7 +101,7 @@ class PairedSampling:
         """
         fakes, pools = _fakes_and_pools(clips)
         # Fakes that share a pool start at different clips of it and move on by one each epoch.
-        starts = fakes.groupby("pool").cumcount().to_numpy(np.int64)
+        starts = np.asarray(fakes.groupby("pool").cumcount(), dtype=np.int64)
         fake_rows = fakes.index.to_numpy(np.int64)
         pool_of = [_permuted(pools[name], seed, str(name), 0) for name in fakes["pool"]]
         pairs = _Pairs(fake_rows, pool_of, starts, seed)
