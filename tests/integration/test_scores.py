@@ -22,9 +22,9 @@ from unmask.models.detector import Detector
 from unmask.models.heads.pooling import MeanHead
 from unmask.models.plain_cnn import PlainCNN
 from unmask.models.tall import AnyDetector, TallDetector
-from unmask.pipelines import evaluate as module
-from unmask.pipelines.evaluate import Evaluation, ScoredSplit, evaluate
-from unmask.pipelines.runs import RunCard, change_card, read_run_card
+from unmask.runs.card import RunCard, change_card, read_run_card
+from unmask.training import score as module
+from unmask.training.score import Evaluation, ScoredSplit, evaluate
 from unmask.training.trainer import make_trainer
 
 TABLES = ("predictions.parquet", "unscored.parquet", "embeddings.parquet")
