@@ -12,7 +12,6 @@ from unmask.config.build import build
 from unmask.config.schema import VerifyConfig
 from unmask.core.files import write_json
 from unmask.pages.numbers import number
-from unmask.report.wording import number
 from unmask.runs.card import read_run_card
 from unmask.training.launch import ALONE
 from unmask.verbs.verify import CONFIRMED, Check, Comparison, Verification
