@@ -1,6 +1,6 @@
 """`unmask evaluate`: score a trained run, also on data sets that it has never seen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ from unmask.training.checkpoint import load_detector
 from unmask.training.launch import single_if_spawned
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero
-from unmask.training.score import ScoredSplit, operations_per_clip
+from unmask.training.score import Evaluation, ScoredSplit, operations_per_clip
 from unmask.training.score import evaluate as score
 from unmask.training.weights import hash_of_weights, require_own_weights
 from unmask.verbs.audit import audit_stores, audit_table
@@ -109,23 +109,25 @@ def score_run(
         detector,
         _splits_to_score(own, others),
         layout=layout,
-        trainer=build(trainer)(
-            run_dir=run_dir, callbacks=[], loggers=[], **single_if_spawned(trainer)
-        ),
+        trainer=build(single_if_spawned(trainer))(run_dir=run_dir, callbacks=[], loggers=[]),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
         checkpoint_hash=hash_of_weights(checkpoint, run_dir / card.best_checkpoint),
         embeddings=plan.embeddings,
     )
-    if not is_rank_zero():
-        return
-    for outcome in evaluation.outcomes:
-        console.print(str(outcome), highlight=False, soft_wrap=True)
     change = partial(
         _with_scores, stores=stores, leaks=leaks, leak_allowed=allow_leak,
         scoring=evaluation.scoring, flops_per_clip=flops, frames_per_clip=layout.num_frames,
     )  # fmt: skip
+    if is_rank_zero():
+        _record(run_dir, evaluation, change)
+
+
+def _record(run_dir: Path, evaluation: Evaluation, change: Callable[[RunCard], RunCard]) -> None:
+    """Say what was scored, and write it into the run's card."""
+    for outcome in evaluation.outcomes:
+        console.print(str(outcome), highlight=False, soft_wrap=True)
     with writing(run_dir):
         change_card(run_dir, change)
 

@@ -147,13 +147,14 @@ ALONE: dict[str, Any] = {"devices": 1, "strategy": "auto"}
 
 
 def single_if_spawned(trainer: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that a trainer needs to score: processes that it spawns return nothing.
+    """Return a trainer's settings for scoring: processes that it would spawn return no scores.
 
     Args:
-        trainer: The settings that it is built from.
+        trainer: The settings that it is built from in training.
     """
     spawning = ("ddp_spawn", "ddp_fork", "ddp_notebook")
-    return ALONE if str(trainer.get("strategy", "auto")).startswith(spawning) else {}
+    is_spawning = str(trainer.get("strategy", "auto")).startswith(spawning)
+    return trainer | ALONE if is_spawning else trainer
 
 
 def _require_all_used(trainer: "L.Trainer") -> None:
