@@ -33,7 +33,7 @@ from unmask.training.feature_cache import cached_features, require_fixed_feature
 from unmask.training.fit import Recipe, TrainSummary, build_seeded
 from unmask.training.fit import train as fit
 from unmask.training.model_card import release
-from unmask.training.ranks import is_rank_zero, wait_for_all
+from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.tracking import Tracking
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
@@ -99,10 +99,7 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
         resume=config.resume,
         tracking=tracking,
     )
-    if is_rank_zero():
-        _write_card(call, summary, stores, leaks, git)
-        save_identity(call.run_dir, training_identity(config) or {})
-    wait_for_all()
+    on_rank_zero(partial(_write_card, call, summary, stores, leaks, git))
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
@@ -212,3 +209,4 @@ def _write_card(
         leaks=leaks,
         source_datasets=[store.dataset for store in stores],
     ).save(call.run_dir)
+    save_identity(call.run_dir, training_identity(config) or {})
