@@ -37,8 +37,10 @@ from unmask.runs.card import (
 )
 from unmask.runs.content import add_content, copy_for_other_data
 from unmask.training.checkpoint import load_detector
+from unmask.training.launch import single_if_spawned
 from unmask.training.model_card import release
-from unmask.training.score import ScoredSplit, operations_per_clip
+from unmask.training.ranks import is_rank_zero, on_rank_zero
+from unmask.training.score import Evaluation, ScoredSplit, operations_per_clip
 from unmask.training.score import evaluate as score
 from unmask.training.weights import hash_of_weights, require_own_weights
 from unmask.verbs.audit import audit_stores, audit_table
@@ -61,8 +63,9 @@ def _evaluate(call: Call) -> None:
         allow_leak=config.allow_leak,
         changed_data_dir=call.run_dir if config.allow_changed_data else None,
     )
-    write_report(run_dir, config.eval, seed=config.seed)
-    release(run_dir, config.checkpoint)
+    if is_rank_zero():
+        write_report(run_dir, config.eval, seed=config.seed)
+        release(run_dir, config.checkpoint)
 
 
 def score_run(
@@ -114,24 +117,31 @@ def score_run(
         detector,
         _splits_to_score(data.own, data.others),
         layout=layout,
-        trainer=build(trainer)(run_dir=run_dir, callbacks=[], loggers=[]),
+        trainer=build(single_if_spawned(trainer))(run_dir=run_dir, callbacks=[], loggers=[]),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
         checkpoint_hash=weights,
         embeddings=plan.embeddings,
     )
-    for outcome in evaluation.outcomes:
-        console.print(str(outcome), highlight=False, soft_wrap=True)
     change = partial(
         _with_scores, stores=[*data.own, *data.others], leaks=leaks, leak_allowed=allow_leak,
         scoring=evaluation.scoring, flops_per_clip=flops, frames_per_clip=layout.num_frames,
     )  # fmt: skip
-    _record(run_dir, change, data)
+    if is_rank_zero():
+        _record(run_dir, evaluation, change, data)
     return run_dir
 
 
-def _record(run_dir: Path, change: Callable[[RunCard], RunCard], data: RunData) -> None:
+def _record(
+    run_dir: Path,
+    evaluation: Evaluation,
+    change: Callable[[RunCard], RunCard],
+    data: RunData,
+) -> None:
+    """Say what was scored, and write it into the run's card."""
+    for outcome in evaluation.outcomes:
+        console.print(str(outcome), highlight=False, soft_wrap=True)
     with writing(run_dir):
         change_card(run_dir, change)
         add_content(run_dir, data.content)
@@ -152,7 +162,7 @@ def _data_of(
     if not data.changes or changed_data_dir is None:
         data.require_unchanged(run_dir)
         return run_dir, data
-    copy_for_other_data(run_dir, changed_data_dir, data.changes)
+    on_rank_zero(partial(copy_for_other_data, run_dir, changed_data_dir, data.changes))
     return changed_data_dir, data.without_trained()
 
 

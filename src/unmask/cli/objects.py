@@ -10,6 +10,7 @@ from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.prepare.datasets import DataSet, Preparation
 from unmask.training.fit import Recipe
+from unmask.training.ranks import is_rank_zero
 
 
 def make_dataset(config: DataConfig) -> DataSet:
@@ -44,7 +45,7 @@ def make_preparation(config: PrepareConfig) -> Preparation:
         num_workers=config.num_workers,
         time_limit_seconds=config.time_limit_seconds,
         memory_limit_gb=config.memory_limit_gb,
-        retry_failures=config.retry_failures,
+        retry_failures=config.retry_failures and is_rank_zero(),
         settings=_crop_settings(deciding({"prepare": config.model_dump()}, "crops")),
     )
 

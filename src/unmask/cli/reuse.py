@@ -12,6 +12,7 @@ from unmask.core.files import sha256_of_file
 from unmask.faces.extract import EXTRACTION_VERSION
 from unmask.prepare.datasets import refresh_store, store_folder
 from unmask.runs.identity import FinishedRun, crops_identity, find_finished, unscored_sets
+from unmask.training.launch import ALONE
 
 
 def training_identity(config: TrainConfig) -> dict[str, Any] | None:
@@ -64,7 +65,8 @@ def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
         plan,
         data_dir=config.paths.data_dir,
         loader=config.loader,
-        trainer=config.trainer,
+        # Others would train first, and here is nothing to train.
+        trainer=config.trainer | ALONE,
     )
 
 

@@ -34,6 +34,7 @@ from unmask.training.feature_cache import cached_features, require_fixed_feature
 from unmask.training.fit import Recipe, TrainSummary, build_seeded
 from unmask.training.fit import train as fit
 from unmask.training.model_card import release
+from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.tracking import Tracking
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
@@ -48,10 +49,13 @@ def train(arguments: list[str]) -> None:
 
 def _train(call: Call) -> JobResult:
     config: TrainConfig = call.config
-    call.save_config()
+    if is_rank_zero():
+        call.save_config()
     tracking = Tracking()
     try:
         result = _trained(call, tracking)
+        if not is_rank_zero():
+            return result
         if config.test and not call.in_sweep:
             write_report(result.run_dir, config.eval, seed=config.seed)
             console.print(f"Model: {release(result.run_dir)}", highlight=False, soft_wrap=True)
@@ -67,7 +71,8 @@ def _train(call: Call) -> JobResult:
 def _trained(call: Call, tracking: Tracking) -> JobResult:
     """Find the finished run that this one would repeat, or train."""
     config: TrainConfig = call.config
-    if (finished := find_trained(config)) is None:
+    # Where there are other processes, rank zero has looked before it called them.
+    if not is_rank_zero() or (finished := find_trained(config)) is None:
         return _train_anew(call, tracking)
     complete_tests(config, finished)
     return JobResult(finished.card.val_video_auc, finished.folder, "not trained again")
@@ -93,8 +98,7 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
         resume=config.resume,
         tracking=tracking,
     )
-    _write_card(call, summary, stores, leaks, git)
-    save_identity(call.run_dir, identity)
+    on_rank_zero(partial(_write_card, call, summary, stores, leaks, git, identity))
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
@@ -136,6 +140,8 @@ def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
 
 def _bind(run_dir: Path, stores: list[FaceStore], resume: Path | None) -> None:
     """Record what is trained on, which a run that goes on must have begun with."""
+    if not is_rank_zero():
+        return
     content = [content_of(store) for store in stores]
     if resume is not None:
         require_same_content(resume.parent.parent, content)
@@ -197,6 +203,7 @@ def _write_card(
     stores: list[FaceStore],
     leaks: dict[str, int],
     git: dict[str, Any],
+    identity: dict[str, Any],
 ) -> None:
     config: TrainConfig = call.config
     blend = "+".join(config.data.sets) if isinstance(config.data, BlendConfig) else ""
@@ -221,3 +228,4 @@ def _write_card(
         leaks=leaks,
         source_datasets=[store.dataset for store in stores],
     ).save(call.run_dir)
+    save_identity(call.run_dir, identity)
