@@ -163,10 +163,7 @@ def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Fa
     makes what is missing and the others wait for it.
     """
     folder = store_folder(dataset, preparation, data_dir)
-    if not _is_current(dataset, folder, data_dir):
-        with in_turn(data_dir):
-            if not _is_current(dataset, folder, data_dir):
-                prepare_dataset(dataset, preparation, data_dir)
+    _prepare_if_needed(dataset, preparation, folder, data_dir)
     return FaceStore.open(folder)
 
 
@@ -180,8 +177,17 @@ def refresh_store(dataset: DataSet, preparation: Preparation, data_dir: Path) ->
     """
     folder = store_folder(dataset, preparation, data_dir)
     if (folder / "faces.parquet").is_file():
-        open_store(dataset, preparation, data_dir)
+        _prepare_if_needed(dataset, preparation, folder, data_dir)
     return folder
+
+
+def _prepare_if_needed(
+    dataset: DataSet, preparation: Preparation, folder: Path, data_dir: Path
+) -> None:
+    if not _is_current(dataset, folder, data_dir):
+        with in_turn(data_dir):
+            if not _is_current(dataset, folder, data_dir):
+                prepare_dataset(dataset, preparation, data_dir)
 
 
 def _is_current(dataset: DataSet, folder: Path, data_dir: Path) -> bool:
