@@ -8,7 +8,6 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from unmask.cli.objects import augmentation_of, make_recipe, recipe_settings
 from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.config.schema import TrainConfig
@@ -26,6 +25,7 @@ from unmask.models.losses import class_weights
 from unmask.training.checkpoint import Provenance, load_detector
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.fit import TrainSummary, build_seeded, train
+from unmask.verbs.objects import augmentation_of, make_recipe, recipe_settings
 
 SMALL = [
     "data=folder", "data.root=.", "model=mobilenetv3_gru",

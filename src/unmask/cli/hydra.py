@@ -7,16 +7,17 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
+from unmask.cli.console import EXIT_BAD_INPUT, console, fail, print_error
 from unmask.cli.jobs import CallRefused, FolderWatch, run_recorded
+from unmask.cli.tables import jobs_table
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
 from unmask.config.validate import check_command_line, typed
@@ -26,15 +27,9 @@ from unmask.runs.sweep import (
     JobRecord,
     JobResult,
     exit_code,
-    jobs_table,
     read_jobs,
     verdict,
 )
-
-EXIT_BAD_INPUT = 2
-
-console = Console()
-_errors = Console(stderr=True, highlight=False)
 
 AfterSweep = Callable[[Path, Sequence[JobRecord]], None]
 
@@ -50,6 +45,7 @@ class Call:
         choices: Which file of each group was chosen, e.g. ``{"model": "effb0_lstm"}``.
         run_dir: The call's own folder.
         in_sweep: Whether it is one of several jobs.
+        words: Overrides of the command line, without Hydra's own.
     """
 
     verb: str
@@ -58,6 +54,7 @@ class Call:
     choices: dict[str, str]
     run_dir: Path
     in_sweep: bool = False
+    words: tuple[str, ...] = ()
 
     def save_config(self) -> None:
         """Write the resolved configuration beside the results."""
@@ -167,34 +164,23 @@ def _end_sweep(folder: Path, *, stopped: bool, after_sweep: AfterSweep | None) -
     except UnmaskError as error:
         fail(error)
     if stopped:
-        _errors.print("unmask: The sweep was cut short; the same words go on with it.", style="red")
+        print_error("The sweep was cut short; the same words go on with it.")
     code = exit_code(records) or int(stopped)
     if code:
         raise SystemExit(code)
-
-
-def fail(error: UnmaskError) -> NoReturn:
-    """Print an error's message and exit with code 2; with its traceback if HYDRA_FULL_ERROR=1."""
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        raise error
-    print_error(str(error))
-    raise SystemExit(EXIT_BAD_INPUT)
-
-
-def print_error(sentence: str) -> None:
-    """Print a sentence to the error stream."""
-    _errors.print(f"unmask: {sentence}", style="red", markup=False, soft_wrap=True)
 
 
 def _call(verb: str, config: DictConfig) -> Call:
     hydra_config = HydraConfig.get()
     runtime = hydra_config.runtime
     content: Any = OmegaConf.to_container(config, resolve=True)
+    choices = {str(group): str(choice) for group, choice in runtime.choices.items()}
     return Call(
         verb=verb,
-        config=typed(verb, config),
+        config=typed(verb, config).model_copy(update={"choices": choices}),
         content=content,
-        choices={str(group): str(choice) for group, choice in runtime.choices.items()},
+        choices=choices,
+        words=tuple(str(word) for word in hydra_config.overrides.task),
         run_dir=Path(runtime.output_dir),
         in_sweep=hydra_config.mode is RunMode.MULTIRUN,
     )

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from unmask.cli.console import console
 from unmask.cli.evaluate import require_names_apart, score_run
-from unmask.cli.hydra import console
-from unmask.cli.objects import make_dataset, make_preparation, recipe_settings
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
 from unmask.prepare.datasets import store_folder
 from unmask.runs.identity import FinishedRun, crops_identity, find_finished, unscored_sets
+from unmask.verbs.objects import make_dataset, make_preparation, recipe_settings
 
 # Callbacks that only show what happens.
 _ONLY_SHOW = (

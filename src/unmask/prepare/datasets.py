@@ -3,19 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.core.files import sha256_of_json
 from unmask.data.manifest import read_table
 from unmask.data.sources.source import Source
 from unmask.data.splits import SplitRule
 from unmask.data.store import FaceStore
-from unmask.faces.annotated import AnnotatedBox
-from unmask.faces.extract import FaceExtractor
-from unmask.faces.face_video import FaceVideo
-from unmask.prepare import PrepareSummary, Shard, prepare
 from unmask.prepare.index import IndexSummary, index
 from unmask.prepare.locks import in_turn
+from unmask.prepare.shard import Shard
+from unmask.prepare.summary import PrepareSummary
+
+if TYPE_CHECKING:  # the face detector needs PyTorch, and an index does not
+    from unmask.faces.annotated import AnnotatedBox
+    from unmask.faces.extract import FaceExtractor
+    from unmask.faces.face_video import FaceVideo
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ def prepare_dataset(
         data_dir: Where stores go.
         shard: Do this slice of the videos only.
     """
+    from unmask.prepare.run import prepare
+
     index_dataset(dataset, data_dir)
     folder = index_folder(dataset, data_dir)
     return prepare(
@@ -139,6 +144,8 @@ def _masks(path: Path) -> dict[str, str] | None:
 
 def _boxes(path: Path) -> dict[str, AnnotatedBox] | None:
     """Return the annotated box of a face by ``video_id``, where the data set has any."""
+    from unmask.faces.annotated import AnnotatedBox
+
     if not path.is_file():
         return None
     table = read_table(path, "boxes")

@@ -1,14 +1,15 @@
-"""From typed configuration to the objects that pipelines receive."""
+"""From the typed sections of verbs to the objects that everything below receives."""
 
-from typing import Any
-
-from lightning.pytorch.callbacks import Callback
+from typing import TYPE_CHECKING, Any
 
 from unmask.config.build import build, build_each
 from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig, sets_of
-from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.prepare.datasets import DataSet, Preparation
-from unmask.training.fit import Recipe
+
+if TYPE_CHECKING:  # an index needs no PyTorch
+    from lightning.pytorch.callbacks import Callback
+
+    from unmask.training.fit import Recipe
 
 # What decides which crops there are and how they look; the rest of `prepare` is only about speed.
 _CROP_FIELDS = (
@@ -40,6 +41,8 @@ def make_dataset(config: DataConfig) -> DataSet:
 
 def make_preparation(config: PrepareConfig) -> Preparation:
     """Build what finds and cuts faces."""
+    from unmask.faces.extract import FaceExtractor
+
     extractor = FaceExtractor(
         reader=build(config.reader),
         sampling=build(config.sampling),
@@ -65,6 +68,8 @@ def make_preparation(config: PrepareConfig) -> Preparation:
 
 
 def _crop_settings(config: PrepareConfig) -> dict[str, Any]:
+    from unmask.faces.extract import EXTRACTION_VERSION
+
     settings = {field: getattr(config, field) for field in _CROP_FIELDS}
     return settings | {"version": EXTRACTION_VERSION}
 
@@ -96,8 +101,10 @@ def recipe_settings(config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def make_recipe(config: TrainConfig) -> Recipe:
+def make_recipe(config: TrainConfig) -> "Recipe":
     """Build how a detector is fitted."""
+    from unmask.training.fit import Recipe
+
     callbacks: list[Callback] = build_each(config.callbacks)
     return Recipe(
         make_loss=build(config.loss),
