@@ -13,8 +13,8 @@ from unmask.app.models import Judge, Question
 from unmask.app.serving import UPLOADS_KEPT, Serving
 from unmask.app.session import Desk
 from unmask.app.uploads import Cases
-from unmask.verdict import InputLimits
 from unmask.verdict.models import LocalModel
+from unmask.verdict.source import InputLimits
 
 MIB: Final = 2**20
 SWEEP_SECONDS: Final = 15

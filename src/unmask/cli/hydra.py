@@ -20,6 +20,7 @@ from unmask.cli.jobs import CallRefused, FolderWatch, run_recorded
 from unmask.cli.tables import jobs_table
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
+from unmask.config.trust import trust_command_line
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import ConfigError, UnmaskError
 from unmask.runs.claim import RUN_FOLDER_VARIABLE
@@ -175,9 +176,11 @@ def _call(verb: str, config: DictConfig) -> Call:
     runtime = hydra_config.runtime
     content: Any = OmegaConf.to_container(config, resolve=True)
     choices = {str(group): str(choice) for group, choice in runtime.choices.items()}
+    section = typed(verb, config)
+    trust_command_line(content)
     return Call(
         verb=verb,
-        config=typed(verb, config).model_copy(update={"choices": choices}),
+        config=section.model_copy(update={"choices": choices}),
         content=content,
         choices=choices,
         words=tuple(str(word) for word in hydra_config.overrides.task),
