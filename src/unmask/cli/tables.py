@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from unmask.data.manifest import SPLITS
 from unmask.pages.numbers import interval, number
 
-if TYPE_CHECKING:  # most of these bring PyTorch along
+if TYPE_CHECKING:  # most of these bring pandas or PyTorch along
+    import pandas as pd
+
     from unmask.data.audit import SharedThing
     from unmask.models.complexity import Complexity
     from unmask.prepare.index import IndexSummary
@@ -35,6 +36,8 @@ HEALTH: Final = ("[green]complete[/]", "[yellow]usable, with gaps[/]", "[red]not
 
 def index_table(summary: IndexSummary) -> Table:
     """Lay the counts out for a terminal: a row for each method, a column for each split."""
+    from unmask.data.manifest import SPLITS
+
     title = f"{summary.dataset}: {summary.num_videos} videos in {summary.num_groups} groups"
     table = Table("label", "method", title=title)
     splits = [split for split in SPLITS if split in set(summary.counts["split"])]
@@ -179,7 +182,7 @@ def agreement_table(agreement: pd.DataFrame) -> Table:
         table.add_row(
             *(str(row[column]) for column in ("dataset", "first", "second", "count")),
             f"{row['agreement']:.3f}",
-            "n/a" if pd.isna(kappa) else f"{kappa:.3f}",
+            "n/a" if kappa is None or math.isnan(kappa) else f"{kappa:.3f}",
         )
     return table
 

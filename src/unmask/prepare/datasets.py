@@ -1,5 +1,7 @@
 """From a named data set to a store of face crops, doing only what was not done before."""
 
+from __future__ import annotations  # the face detector is only named
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
