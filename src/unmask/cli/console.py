@@ -18,11 +18,11 @@ say = partial(console.print, highlight=False, soft_wrap=True, markup=False)
 
 
 def fail(error: UnmaskError) -> NoReturn:
-    """Print an error's message and exit with code 2; with its traceback if HYDRA_FULL_ERROR=1."""
+    """Print an error's message and exit with its code; with its traceback if HYDRA_FULL_ERROR=1."""
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
     print_error(str(error))
-    raise SystemExit(EXIT_BAD_INPUT)
+    raise SystemExit(error.exit_code)
 
 
 def print_error(sentence: str) -> None:
