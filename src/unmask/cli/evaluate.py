@@ -27,7 +27,7 @@ from unmask.core.errors import ConfigError, DataError
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 from unmask.prepare.datasets import Preparation, open_store, store_folder
 from unmask.runs.card import (
     RunCard,
@@ -142,7 +142,7 @@ def _own_weights(
     return checkpoint
 
 
-def _flops_of(detector: AnyDetector, num_frames: int, card: RunCard) -> int:
+def _flops_of(detector: ClipDetector, num_frames: int, card: RunCard) -> int:
     """Count the operations of a clip once per run, on the CPU, where the weights still are."""
     if card.flops_per_clip is not None and card.frames_per_clip == num_frames:
         return card.flops_per_clip

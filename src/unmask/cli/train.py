@@ -21,8 +21,7 @@ from unmask.config.schema import BlendConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file, sha256_of_json
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
-from unmask.models.detector import Detector
-from unmask.models.tall import AnyDetector, check_clip_length
+from unmask.models.detector import ClipDetector, Detector, check_clip_length
 from unmask.prepare.datasets import open_store
 from unmask.runs.card import RunCard, source_state
 from unmask.runs.identity import save_identity
@@ -131,7 +130,7 @@ def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
 
 
 def _training_sets(
-    config: TrainConfig, stores: list[FaceStore], detector: AnyDetector, recipe: Recipe
+    config: TrainConfig, stores: list[FaceStore], detector: ClipDetector, recipe: Recipe
 ) -> list[TrainingSet]:
     """Join crops with how they are augmented, or with what the frozen backbone says of them."""
     if not config.cache_features:

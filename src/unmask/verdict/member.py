@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import sha256_of_file
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 from unmask.training.checkpoint import load_detector, read_checkpoint
 from unmask.training.release import MODEL_FILE, ClipRecipe, card_of, clip_recipe
 from unmask.verdict.faces import Cut
@@ -32,7 +32,7 @@ class Member:
 
     name: str
     sha256: str
-    detector: AnyDetector
+    detector: ClipDetector
     recipe: ClipRecipe
     card: dict[str, Any] | None
 
