@@ -225,11 +225,25 @@ def _call(verb: str, config: DictConfig) -> Call:
     return Call(
         verb=verb,
         config=section,
-        content=content,
+        content=_with_whole_roots(content),
         choices={str(group): str(choice) for group, choice in runtime.choices.items()},
         run_dir=Path(runtime.output_dir),
         in_sweep=hydra_config.mode is RunMode.MULTIRUN,
     )
+
+
+def _with_whole_roots(content: dict[str, Any]) -> dict[str, Any]:
+    """Record where each data set lies, so that the folder a call is made in decides nothing."""
+
+    def whole(node: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+        if not isinstance(node, dict):
+            return node
+        found = {key: whole(value) for key, value in node.items()}
+        if isinstance(root := found.get("root"), str):
+            found["root"] = str(Path(root).absolute())
+        return found
+
+    return content | {key: whole(content[key]) for key in ("data", "eval") if key in content}
 
 
 def _quieten() -> None:

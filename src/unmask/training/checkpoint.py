@@ -47,7 +47,7 @@ class Provenance:
         return {"format": FORMAT, "versions": package_versions(), **vars(self)}
 
 
-def load_detector(path: Path | str) -> ClipDetector:
+def read_detector(path: Path | str) -> ClipDetector:
     """Rebuild a trained detector from its checkpoint alone.
 
     Args:
