@@ -28,7 +28,7 @@ from unmask.core.errors import ConfigError, DataError
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 from unmask.prepare.datasets import Preparation, store_folder
 from unmask.runs.card import (
     RunCard,
@@ -37,7 +37,7 @@ from unmask.runs.card import (
     writing,
 )
 from unmask.runs.content import add_content, copy_for_other_data
-from unmask.training.checkpoint import load_detector
+from unmask.training.checkpoint import read_detector
 from unmask.training.launch import single_if_spawned
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
@@ -112,7 +112,7 @@ def score_run(
     run_dir, data = _data_of(run_dir, card, trained, plan, data_dir, changed_data_dir)
     if leaks is None:
         leaks = require_no_leak(data.own, data.others, allow_leak=allow_leak or card.leak_allowed)
-    detector = load_detector(checkpoint)
+    detector = read_detector(checkpoint)
     layout = build(trained.clips)
     flops = _flops_of(detector, layout.num_frames, card)
     evaluation = score(
@@ -178,7 +178,7 @@ def _own_weights(
     return checkpoint
 
 
-def _flops_of(detector: AnyDetector, num_frames: int, card: RunCard) -> int:
+def _flops_of(detector: ClipDetector, num_frames: int, card: RunCard) -> int:
     """Count the operations of a clip once per run, on the CPU, where the weights still are."""
     if card.flops_per_clip is not None and card.frames_per_clip == num_frames:
         return card.flops_per_clip
