@@ -12,7 +12,7 @@ import torch
 
 from unmask.cli.main import VERBS, main
 from unmask.evaluation.predictions import read_predictions
-from unmask.training.checkpoint import load_detector
+from unmask.training.checkpoint import read_detector
 
 Train = Callable[..., Path]
 
@@ -44,7 +44,7 @@ def test_a_run_leaves_what_a_sceptic_needs(trained_run: Path) -> None:
     card = json.loads((trained_run / "run.json").read_text())
     assert card["source_dataset"] == "synthetic_ffpp"
     assert card["num_parameters"] == sum(
-        p.numel() for p in load_detector(trained_run / card["best_checkpoint"]).parameters()
+        p.numel() for p in read_detector(trained_run / card["best_checkpoint"]).parameters()
     )
     assert card["num_trainable"] == card["num_parameters"]
     assert set(card["manifest_hashes"]) == {"synthetic_ffpp"}

@@ -12,7 +12,7 @@ from unmask.config.build import build, build_untrained
 from unmask.config.location import conf_dir
 from unmask.config.schema import VERBS
 from unmask.config.validate import config_problems
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 
 CONF = conf_dir()
 ROOTS = ["data.root=/somewhere"]
@@ -86,7 +86,7 @@ def test_every_model_builds_untrained_and_scores_two_clips(name: str) -> None:
     config = OmegaConf.to_container(composed("train", f"model={name}").model, resolve=True)
     assert isinstance(config, dict)
     detector = build_untrained(config)
-    assert isinstance(detector, AnyDetector)
+    assert isinstance(detector, ClipDetector)
     size = detector.image_size
     frames = torch.randint(0, 256, (2, 2, 3, size, size), dtype=torch.uint8)
     with torch.inference_mode():

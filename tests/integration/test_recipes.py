@@ -11,7 +11,6 @@ from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from unmask.cli.objects import make_recipe
 from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.config.schema import TrainConfig
@@ -26,6 +25,7 @@ from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.fit import Recipe, build_seeded, train
 from unmask.training.optim import make_warmup_cosine
 from unmask.training.task import DetectionTask
+from unmask.verbs.objects import make_recipe
 
 TINY = [
     "data=folder", "data.root=.", "data/augmentation=none", "model=plain_cnn_mean",

@@ -8,7 +8,6 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from unmask.cli.objects import augmentation_of, make_recipe, recipe_settings
 from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.config.schema import TrainConfig
@@ -23,9 +22,10 @@ from unmask.data.samplers import (
 )
 from unmask.data.store import FaceStore
 from unmask.models.losses import class_weights
-from unmask.training.checkpoint import Provenance, load_detector
+from unmask.training.checkpoint import Provenance, read_detector
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.fit import TrainSummary, build_seeded, train
+from unmask.verbs.objects import augmentation_of, make_recipe, recipe_settings
 
 SMALL = [
     "data=folder", "data.root=.", "model=mobilenetv3_gru",
@@ -98,7 +98,7 @@ def test_a_run_leaves_checkpoints_and_the_curve_of_every_metric(make_store, tmp_
     best = curves.loc[curves["val/video_auc"].idxmax()]
     assert summary.val_video_auc == pytest.approx(best["val/video_auc"])
     assert summary.best_epoch == best["epoch"]
-    assert load_detector(summary.best_checkpoint).image_size == 32
+    assert read_detector(summary.best_checkpoint).image_size == 32
 
 
 def test_a_frozen_backbone_is_left_as_it_was_and_its_parameters_are_counted(
@@ -109,7 +109,7 @@ def test_a_frozen_backbone_is_left_as_it_was_and_its_parameters_are_counted(
     summary = run(make_store(), tmp_path / "run", *words)
     config = config_of(*words)
     start = build_seeded(lambda: build(config.model), config.seed)
-    trained = load_detector(summary.best_checkpoint)
+    trained = read_detector(summary.best_checkpoint)
     torch.testing.assert_close(
         dict(trained.backbone.state_dict()), dict(start.backbone.state_dict())
     )

@@ -19,7 +19,7 @@ from unmask.data.store import FaceStore
 from unmask.evaluation.predictions import read_predictions, write_predictions
 from unmask.report.write import report
 from unmask.runs.card import RunCard
-from unmask.training.checkpoint import Provenance, load_detector
+from unmask.training.checkpoint import Provenance, read_detector
 from unmask.training.score import ScoredSplit, evaluate
 from unmask.training.trainer import make_trainer
 from unmask.verbs.verify import Comparison, Verification, verify
@@ -65,7 +65,7 @@ def run_dir(store: FaceStore, tmp_path: Path) -> Path:
         config_hash=sha256_of_file(folder / "config.yaml"),
     ).save(folder)  # fmt: skip
     evaluate(
-        load_detector(folder / BEST),
+        read_detector(folder / BEST),
         [ScoredSplit(store, "val"), ScoredSplit(store, "test")],
         layout=LAYOUT, trainer=trainer(folder), batch_size=4, num_workers=0, run_dir=folder,
         checkpoint_hash=sha256_of_file(folder / BEST),
