@@ -15,8 +15,8 @@ from unmask.config.decides import deciding
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.reproducibility import package_versions
 from unmask.models.detector import ClipDetector
+from unmask.training.card_file import FORMAT, facts_in
 
-FORMAT = 1
 _WEIGHTS_PREFIX = "detector."
 
 
@@ -96,16 +96,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:
         first_line = str(error).partition("\n")[0]
         raise CheckpointError(f"{path} is not a readable checkpoint: {first_line}") from error
-    if not isinstance(checkpoint, dict) or not {"unmask", "state_dict"} <= set(checkpoint):
-        raise CheckpointError(
-            f"{path} is not a checkpoint of unmask: it does not say which model it holds."
-        )
-    if checkpoint["unmask"].get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} has checkpoint format {checkpoint['unmask'].get('format')}, "
-            f"but this version reads {FORMAT}."
-        )
-    return checkpoint
+    facts_in(checkpoint, path)
+    opened: dict[str, Any] = checkpoint
+    return opened
 
 
 def check_resumable(path: Path, wanted: Provenance) -> dict[str, Any]:
