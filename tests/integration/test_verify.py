@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightning as L  # noqa: N812 - the library's own convention
 import pytest
 import torch
 
@@ -22,7 +23,6 @@ from unmask.pipelines.report import report
 from unmask.pipelines.runs import RunCard
 from unmask.pipelines.verify import Comparison, Verification, verify
 from unmask.training.checkpoint import Provenance, load_detector
-from unmask.training.trainer import make_trainer
 
 MODEL = {
     "_target_": "unmask.models.detector.Detector",
@@ -35,10 +35,11 @@ LAYOUT = ClipLayout(num_frames=2)
 BEST = "checkpoints/best.ckpt"
 
 
-def trainer(run_dir: Path, **_: Any) -> Any:
-    return make_trainer(
-        run_dir=run_dir, callbacks=[], loggers=[], accelerator="cpu", enable_progress_bar=False
-    )
+def trainer(default_root_dir: Path | str, **_: Any) -> Any:
+    return L.Trainer(
+        default_root_dir=default_root_dir, logger=False, accelerator="cpu",
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
 
 
 @pytest.fixture

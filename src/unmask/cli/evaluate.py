@@ -8,10 +8,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unmask.cli.objects import make_dataset, make_preparation
+from unmask.cli.objects import make_dataset, make_preparation, make_scorer
 from unmask.cli.report import write_report
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
+from unmask.config.older import modernised
 from unmask.config.schema import (
     BlendConfig,
     DataConfig,
@@ -105,7 +106,7 @@ def score_run(
         detector,
         _splits_to_score(own, others),
         layout=layout,
-        trainer=build(trainer)(run_dir=run_dir, callbacks=[], loggers=[]),
+        trainer=make_scorer(trainer)(default_root_dir=run_dir, callbacks=[], logger=False),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
@@ -268,5 +269,6 @@ def read_train_config(run_dir: Path) -> TrainConfig:
     config = OmegaConf.load(path)
     if not isinstance(config, DictConfig):
         raise DataError(f"{path} is not a configuration that `unmask train` wrote.")
-    trained: TrainConfig = typed("train", config)
+    content: Any = OmegaConf.to_container(config)
+    trained: TrainConfig = typed("train", OmegaConf.create(modernised(content)))
     return trained

@@ -1,7 +1,9 @@
 """From typed configuration to the objects that pipelines receive."""
 
+from collections.abc import Callable
 from typing import Any
 
+import lightning as L  # noqa: N812 - the library's own convention
 from lightning.pytorch.callbacks import Callback
 
 from unmask.config.build import build, build_each
@@ -9,6 +11,7 @@ from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig, sets_of
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.pipelines.datasets import DataSet, Preparation
 from unmask.pipelines.train import Recipe
+from unmask.training.trainer_settings import checking_words, for_scoring, settled
 
 # What decides which crops there are and how they look; the rest of `prepare` is only about speed.
 _CROP_FIELDS = (
@@ -17,8 +20,11 @@ _CROP_FIELDS = (
 )  # fmt: skip
 # What a resumed run may set anew; whatever else is asked of the trainer decides its weights.
 _FREE_IN_TRAINER = frozenset(
-    {"accelerator", "devices", "max_epochs", "deterministic", "enable_progress_bar"}
-)
+    {"accelerator", "devices", "max_epochs", "deterministic", "enable_progress_bar", "strategy",
+     "num_nodes", "enable_model_summary", "log_every_n_steps", "num_sanity_val_steps", "profiler",
+     "detect_anomaly", "benchmark", "min_epochs", "max_steps", "min_steps", "max_time",
+     "inference_mode"}
+)  # fmt: skip
 
 
 def make_dataset(config: DataConfig) -> DataSet:
@@ -103,11 +109,22 @@ def make_recipe(config: TrainConfig) -> Recipe:
         make_loss=build(config.loss),
         make_optimizer=build(config.optimizer),
         make_scheduler=build(config.scheduler) if config.scheduler else None,
-        make_trainer=build(config.trainer),
+        make_trainer=build(settled(config.trainer)),
         callbacks=callbacks,
         make_loggers=build_each(config.logger),
         seed=config.seed,
+        checking=checking_words(config.trainer),
     )
+
+
+def make_scorer(trainer: dict[str, Any]) -> Callable[..., L.Trainer]:
+    """Build what makes the trainer that scores clips from ``default_root_dir`` and so on.
+
+    Raises:
+        ConfigError: If the settings would leave clips out.
+    """
+    factory: Callable[..., L.Trainer] = build(for_scoring(trainer))
+    return factory
 
 
 def augmentation_of(config: DataConfig) -> Any:  # noqa: ANN401 - any callable on a clip

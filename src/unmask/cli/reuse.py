@@ -10,12 +10,20 @@ from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
 from unmask.pipelines.datasets import store_folder
 from unmask.pipelines.reuse import FinishedRun, crops_identity, find_finished, unscored_sets
+from unmask.training.trainer_settings import checking_words
 
 # Callbacks that only show what happens.
 _ONLY_SHOW = (
     "lightning.pytorch.callbacks.LearningRateMonitor",
     "lightning.pytorch.callbacks.RichProgressBar",
     "unmask.training.callbacks.progress.EpochLines",
+)
+_ONLY_SHOW_TRAINER = (
+    "enable_progress_bar",
+    "enable_model_summary",
+    "log_every_n_steps",
+    "profiler",
+    "detect_anomaly",
 )
 
 
@@ -35,7 +43,7 @@ def training_identity(config: TrainConfig) -> dict[str, Any] | None:
         "allow_leak": config.allow_leak,
         "recipe": recipe_settings(config),
         # Of these a resumed run may change some; here they decide the result all the same.
-        "trainer": {k: v for k, v in config.trainer.items() if k != "enable_progress_bar"},
+        "trainer": {k: v for k, v in config.trainer.items() if k not in _ONLY_SHOW_TRAINER},
         "callbacks": [
             node for node in config.callbacks.values() if node["_target_"] not in _ONLY_SHOW
         ],
@@ -43,8 +51,8 @@ def training_identity(config: TrainConfig) -> dict[str, Any] | None:
 
 
 def find_trained(config: TrainConfig) -> FinishedRun | None:
-    """Return the finished run that this training would repeat, unless it is to be repeated."""
-    if config.rerun or config.resume is not None:
+    """Return the finished run that this training would repeat, unless that is asked for."""
+    if config.rerun or config.resume is not None or checking_words(config.trainer):
         return None
     facts = training_identity(config)
     return find_finished(config.paths.outputs_dir, facts) if facts is not None else None

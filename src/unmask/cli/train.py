@@ -1,5 +1,6 @@
 """`unmask train`, also `python train.py`."""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,12 @@ from unmask.pipelines.features import cached_features, require_fixed_features
 from unmask.pipelines.reuse import save_identity
 from unmask.pipelines.runs import RunCard, source_state
 from unmask.pipelines.sweeps import JobResult
-from unmask.pipelines.train import Recipe, TrainSummary, build_seeded
+from unmask.pipelines.train import Recipe, TrainSummary, build_seeded, check, rehearse
 from unmask.pipelines.train import train as fit
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.tracking import Tracking
+from unmask.training.trainer_settings import checking_words
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
 
@@ -51,6 +53,8 @@ def _train(call: Call) -> JobResult:
     tracking = Tracking()
     try:
         result = _trained(call, tracking)
+        if checking_words(config.trainer):
+            return result
         if config.test and not call.in_sweep:
             write_report(result.run_dir, config.eval, seed=config.seed)
             console.print(f"Model: {release(result.run_dir)}", highlight=False, soft_wrap=True)
@@ -79,21 +83,21 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     detector = build_seeded(lambda: build(config.model), config.seed)
     check_clip_length(detector, build(config.clips).num_frames)
     recipe = make_recipe(config)
+    rehearse(recipe, call.run_dir)
     if config.cache_features:
         require_fixed_features(
             detector, {one.name: augmentation_of(one) for one in sets_of(config.data)}
         )
     stores, leaks = _open_stores(config)
-    summary = fit(
-        detector,
-        _make_data(config, _training_sets(config, stores, detector, recipe), detector.image_size),
-        recipe,
-        provenance=_provenance(config, stores),
-        run_dir=call.run_dir,
-        config=call.content,
-        resume=config.resume,
-        tracking=tracking,
-    )
+    data = _make_data(config, _training_sets(config, stores, detector, recipe), detector.image_size)
+    common: dict[str, Any] = {
+        "provenance": _provenance(config, stores), "run_dir": call.run_dir, "config": call.content,
+        "tracking": tracking,
+    }  # fmt: skip
+    if recipe.checking:
+        check(detector, data, recipe, **common)
+        return _checked(call, recipe)
+    summary = fit(detector, data, recipe, resume=config.resume, **common)
     _write_card(call, summary, stores, leaks, git)
     save_identity(call.run_dir, training_identity(config) or {})
     console.print(
@@ -112,6 +116,18 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
             leaks=leaks,
         )
     return JobResult(summary.val_video_auc, call.run_dir, "trained")
+
+
+def _checked(call: Call, recipe: Recipe) -> JobResult:
+    """Say that a call was a look at the code and has left no run."""
+    words = ", ".join(f"`{word}`" for word in recipe.checking)
+    console.print(
+        f"The check ended well. With {words} no run is kept and nothing is scored; what was logged "
+        f"lies in {call.run_dir}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return JobResult(math.nan, call.run_dir, "only checked")
 
 
 def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:

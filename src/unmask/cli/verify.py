@@ -7,6 +7,7 @@ from contextlib import ExitStack, redirect_stdout
 from rich.table import Table
 
 from unmask.cli.evaluate import read_train_config
+from unmask.cli.objects import make_scorer
 from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
 from unmask.config.schema import VerifyConfig
@@ -41,7 +42,7 @@ def _verify(call: Call, *, as_json: bool) -> None:
         verification = check_run(
             run_dir,
             layout=build(read_train_config(run_dir).clips),
-            make_trainer=build(config.trainer),
+            make_trainer=make_scorer(config.trainer),
             batch_size=config.loader.batch_size,
             num_workers=config.loader.num_workers,
             data_dir=config.paths.data_dir,

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
+from unmask.config.older import MOVED
 from unmask.config.plugins import missing_plugin, missing_plugin_in
 from unmask.config.schema import BLEND, SINGLE, VERBS, _Section
 from unmask.config.targets import (
@@ -202,6 +203,8 @@ def _unknown_key(override: Override, node: Any, walked: list[str], part: str) ->
     place = ".".join(walked)
     key = override.key_or_group
     keys = set(node) - HYDRA_KEYS if isinstance(node, dict) else set()
+    if key in MOVED:
+        return f"`{key}` is a callback now: write {MOVED[key]}."
     if isinstance(node, dict) and "_target_" in node:
         target, _ = locate(str(node["_target_"]))
         parameters = set(signature_parameters(target) or {}) if target else set()

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from unmask.config.build import build_untrained
+from unmask.config.older import modernised
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.reproducibility import package_versions
 from unmask.models.detector import Detector
@@ -143,7 +144,7 @@ def differences(found: dict[str, Any], wanted: Provenance) -> list[str]:
     """
     facts = {name: value for name, value in vars(wanted).items() if name != "recipe"}
     pairs = [(name, found.get(name), value) for name, value in facts.items()]
-    recipe = found.get("recipe") or {}
+    recipe = modernised(found.get("recipe") or {})
     pairs += [(k, recipe[k], value) for k, value in (wanted.recipe or {}).items() if k in recipe]
     return [
         f"{name} ({_brief(there, here)} there, {_brief(here, there)} here)"

@@ -12,7 +12,8 @@ from torch import Tensor
 from unmask.data.dataset import FaceClips
 from unmask.evaluation.embeddings import embedding_rows
 from unmask.evaluation.predictions import VIDEO_KEY
-from unmask.training.datamodule import make_loader
+from unmask.training.datamodule import feeds_gpu, make_loader
+from unmask.training.loader_processes import Workers
 from unmask.training.task import ScoringTask
 
 
@@ -38,7 +39,7 @@ def score_clips(
     *,
     trainer: L.Trainer,
     batch_size: int,
-    num_workers: int,
+    num_workers: Workers,
     embeddings: bool = False,
 ) -> ScoredClips:
     """Score every clip of a split.
@@ -51,7 +52,9 @@ def score_clips(
         num_workers: Loader processes.
         embeddings: Also describe each video, from the same pass through the network.
     """
-    loader = make_loader(clips, batch_size=batch_size, num_workers=num_workers)
+    loader = make_loader(
+        clips, batch_size=batch_size, num_workers=num_workers, for_gpu=feeds_gpu(trainer)
+    )
     means = VideoMeans(clips.clips) if embeddings and task.has_features else None
     task.take_features = None if means is None else means.add
     start = time.perf_counter()

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pandas as pd
 import yaml
 
+from unmask.config.older import modernised
 from unmask.core.errors import DataError
 from unmask.evaluation.footage import same_footage
 from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
@@ -36,6 +37,10 @@ WITHOUT_EFFECT: Final = (
     "prepare.time_limit_seconds",
     "prepare.memory_limit_gb",
     "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+    "trainer.log_every_n_steps",
+    "trainer.profiler",
+    "trainer.detect_anomaly",
 )
 # Stands at every number of a data set whose splits share identity groups.
 SHARED_MARK: Final = " (groups shared)"
@@ -240,7 +245,7 @@ def read_recipe(run_dir: Path) -> Recipe | None:
         raise DataError(f"{path} is not readable YAML: {error}.") from error
     if not isinstance(content, dict):
         raise DataError(f"{path} holds no settings but a {type(content).__name__}.")
-    flat = _flat(content)
+    flat = _flat(modernised(content))
     return {
         name: value
         for name, value in flat.items()
