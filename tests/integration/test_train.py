@@ -167,6 +167,46 @@ def test_the_best_epoch_before_an_interruption_stays_the_best(make_store, tmp_pa
     assert_same_weights(first.best_checkpoint, second.best_checkpoint)
 
 
+def test_a_run_that_was_moved_goes_on_with_the_best_epoch_beside_it(
+    make_store,  # noqa: ANN001
+    tmp_path: Path,
+) -> None:
+    store = make_store()
+    falling = "callbacks.checkpoint_best.monitor=lr-AdamW"
+    run(store, tmp_path / "half", "trainer.max_epochs=1", falling)
+    moved = (tmp_path / "half").rename(tmp_path / "elsewhere")
+    summary = run(store, tmp_path / "rest", falling, resume=moved / "checkpoints/last.ckpt")
+    assert summary.best_epoch == 0
+    assert_same_weights(moved / "checkpoints/best.ckpt", tmp_path / "rest/checkpoints/best.ckpt")
+
+
+def test_the_best_epoch_of_another_run_at_the_old_place_is_not_taken(
+    make_store,  # noqa: ANN001
+    tmp_path: Path,
+) -> None:
+    store = make_store()
+    falling = "callbacks.checkpoint_best.monitor=lr-AdamW"
+    run(store, tmp_path / "half", "trainer.max_epochs=1", falling)
+    moved = (tmp_path / "half").rename(tmp_path / "elsewhere")
+    run(store, tmp_path / "half", "trainer.max_epochs=1", falling, "seed=1")
+    run(store, tmp_path / "rest", falling, resume=moved / "checkpoints/last.ckpt")
+    assert_same_weights(moved / "checkpoints/best.ckpt", tmp_path / "rest/checkpoints/best.ckpt")
+
+
+def test_a_run_without_its_best_epoch_is_refused_before_any_epoch(
+    make_store,  # noqa: ANN001
+    tmp_path: Path,
+) -> None:
+    store = make_store()
+    run(store, tmp_path / "half", "trainer.max_epochs=1")
+    last = tmp_path / "alone/last.ckpt"
+    last.parent.mkdir()
+    (tmp_path / "half/checkpoints/last.ckpt").rename(last)
+    with pytest.raises(CheckpointError, match=rf"there is no {last.parent}/best\.ckpt\. Copy"):
+        run(store, tmp_path / "rest", resume=last)
+    assert not (tmp_path / "rest").exists()
+
+
 def test_a_checkpoint_of_another_model_is_not_resumed(make_store, tmp_path: Path) -> None:  # noqa: ANN001
     store = make_store()
     run(store, tmp_path / "first", "trainer.max_epochs=1")

@@ -16,11 +16,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from unmask.cli.jobs import SweepRefused, SweepWatch, run_recorded
+from unmask.cli.jobs import CallRefused, FolderWatch, run_recorded
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import ConfigError, UnmaskError
+from unmask.pipelines.claim import RUN_FOLDER_VARIABLE
 from unmask.pipelines.sweeps import (
     JobRecord,
     JobResult,
@@ -113,21 +114,24 @@ def _run_to_the_end(
         may_stop: Whether it can end before a job begins without a fault.
         after_sweep: See :func:`run_verb`.
     """
-    SweepWatch.folder, SweepWatch.began = None, False
-    stopped = False
+    FolderWatch.folder, FolderWatch.began = None, False
+    stopped, is_first = False, RUN_FOLDER_VARIABLE not in os.environ
     try:
         compose_and_run()
-    except SweepRefused as refusal:
+    except CallRefused as refusal:
         fail(ConfigError(str(refusal)))
     except SystemExit as stop:
-        if stop.code and SweepWatch.folder is None and not (SweepWatch.began or may_stop):
+        if stop.code and FolderWatch.folder is None and not (FolderWatch.began or may_stop):
             # Hydra has said what it cannot compose.
             raise SystemExit(EXIT_BAD_INPUT) from None
-        if SweepWatch.folder is None:
+        if FolderWatch.folder is None:
             raise
         stopped = True
-    if SweepWatch.folder is not None:
-        _end_sweep(SweepWatch.folder, stopped=stopped, after_sweep=after_sweep)
+    finally:
+        if is_first:  # a later call of this process makes a folder of its own
+            os.environ.pop(RUN_FOLDER_VARIABLE, None)
+    if FolderWatch.folder is not None:
+        _end_sweep(FolderWatch.folder, stopped=stopped, after_sweep=after_sweep)
 
 
 def _run_job(

@@ -69,12 +69,6 @@ class JobRecord:
         return self.outcome != "done"
 
 
-def forget_jobs(sweep_dir: Path) -> None:
-    """Remove what an earlier sweep in the same folder says of its jobs, so that none is counted."""
-    for path in sweep_dir.glob(f"*/{JOB_FILE}"):
-        path.unlink()
-
-
 def read_jobs(sweep_dir: Path) -> list[JobRecord]:
     """Read the records of every job that began, by number.
 

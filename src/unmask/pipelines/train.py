@@ -124,7 +124,7 @@ def train(
     """
     checkpointing = _best_checkpoint(recipe.callbacks, run_dir)
     if resume is not None:
-        check_resumable(resume, provenance)
+        checkpointing.continue_from(resume, check_resumable(resume, provenance))
     task = _task(detector, data, recipe, provenance)
     owner = Tracking() if tracking is None else tracking
     owner.loggers = _loggers(recipe, run_dir, config)

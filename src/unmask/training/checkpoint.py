@@ -109,7 +109,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def check_resumable(path: Path, wanted: Provenance) -> None:
+def check_resumable(path: Path, wanted: Provenance) -> dict[str, Any]:
     """Refuse to continue a run with another model, data, seed or recipe than it began with.
 
     Parts of the recipe that one of the two does not know are not compared, so that a checkpoint of
@@ -119,15 +119,20 @@ def check_resumable(path: Path, wanted: Provenance) -> None:
         path: The checkpoint to continue from.
         wanted: What the new run would train.
 
+    Returns:
+        The checkpoint's content.
+
     Raises:
         CheckpointError: If they differ, naming each difference.
     """
-    differing = differences(read_checkpoint(path)["unmask"], wanted)
+    checkpoint = read_checkpoint(path)
+    differing = differences(checkpoint["unmask"], wanted)
     if differing:
         raise CheckpointError(
             f"{path} cannot be continued, because it was trained with another "
             f"{', '.join(differing)}."
         )
+    return checkpoint
 
 
 def differences(found: dict[str, Any], wanted: Provenance) -> list[str]:

@@ -13,7 +13,6 @@ from unmask.pipelines.sweeps import (
     exit_code,
     find_report,
     finite,
-    forget_jobs,
     jobs_table,
     read_jobs,
     report_key,
@@ -31,13 +30,11 @@ def failed(number: int, outcome: Any = "error", says: str = "ValueError: no.") -
     return JobRecord(number, ["experiment=demo", f"seed={number}"], outcome, says)
 
 
-def test_records_come_back_by_number_and_are_forgotten(tmp_path: Path) -> None:
+def test_records_come_back_by_number(tmp_path: Path) -> None:
     records = [done(number, run_dir=f"run{number}") for number in range(11)]
     for record in reversed(records):
         record.save(tmp_path / f"{record.number}_job")
     assert read_jobs(tmp_path) == records
-    forget_jobs(tmp_path)
-    assert read_jobs(tmp_path) == []
 
 
 def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:

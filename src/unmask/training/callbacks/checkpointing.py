@@ -1,10 +1,12 @@
 """Keeping the epoch that validation chose and the latest one, also across an interruption."""
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+from unmask.core.errors import CheckpointError
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -20,20 +22,48 @@ class BestCheckpoint(ModelCheckpoint):
 
     def __init__(self, monitor: str = "val/video_auc", mode: Literal["max", "min"] = "max") -> None:
         super().__init__(monitor=monitor, mode=mode, filename="best", enable_version_counter=False)
+        self._best_so_far: Path | None = None
+
+    def continue_from(self, resume: Path, checkpoint: dict[str, Any]) -> None:
+        """Find the best epoch so far beside the checkpoint that a run is resumed from.
+
+        Its path in the checkpoint is of the machine and folder where the run was; a run that was
+        moved or copied is resumed from where it lies now.
+
+        Args:
+            resume: The checkpoint to continue from.
+            checkpoint: Its content.
+
+        Raises:
+            CheckpointError: If the best epoch so far is missing.
+        """
+        state = checkpoint.get("callbacks", {}).get(self.state_key, {})
+        if not state.get("best_model_path"):
+            return
+        self._best_so_far = resume.parent / PurePath(state["best_model_path"]).name
+        if not self._best_so_far.is_file():
+            raise CheckpointError(
+                f"{resume} cannot be continued, because the best epoch so far is missing: there is "
+                f"no {self._best_so_far}. Copy {self._best_so_far.name} from the checkpoints "
+                "folder of the interrupted run to there."
+            )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the state of the interrupted run and copy its best checkpoint."""
         assert self.dirpath is not None
-        source, folder = Path(state_dict["best_model_path"]), Path(self.dirpath)
-        moved = folder / source.name
-        if source.is_file() and source.resolve() != moved.resolve():
+        if self._best_so_far is None:
+            super().load_state_dict(state_dict | {"dirpath": self.dirpath})
+            return
+        folder = Path(self.dirpath)
+        here = folder / self._best_so_far.name
+        if self._best_so_far.resolve() != here.resolve():
             folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, moved)
+            shutil.copyfile(self._best_so_far, here)
         places = {
             "dirpath": self.dirpath,
-            "best_model_path": str(moved),
-            "kth_best_model_path": str(moved),
-            "best_k_models": {str(moved): state_dict["best_model_score"]},
+            "best_model_path": str(here),
+            "kth_best_model_path": str(here),
+            "best_k_models": {str(here): state_dict["best_model_score"]},
         }
         super().load_state_dict(state_dict | places)
 
