@@ -30,7 +30,7 @@ def test_a_check_ends_well_and_leaves_no_run(
 
 def test_the_same_batch_is_learned_by_heart(train_tiny: Callable[..., Path]) -> None:
     run_dir = train_tiny(
-        "debug=overfit", "trainer.max_epochs=40", "optimizer.lr=0.01", "trainer.overfit_batches=1"
+        "debug=overfit", "trainer.max_epochs=60", "optimizer.lr=0.01", "trainer.overfit_batches=1"
     )
     losses = pd.read_csv(run_dir / "metrics.csv")["train/loss"].dropna()
     assert losses.iloc[-1] < losses.iloc[0] / 2
