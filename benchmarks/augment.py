@@ -32,7 +32,6 @@ from unmask.config.location import conf_dir
 from unmask.core.cores import available_cores
 from unmask.data.colours import ColourJitter, ShiftHSV
 from unmask.data.dataset import read_crop
-from unmask.data.synthetic.clip import face_clip
 from unmask.data.transforms import (
     BorderedAffine,
     JPEGCompression,
@@ -40,6 +39,7 @@ from unmask.data.transforms import (
     SensorNoise,
     augment_with_seed,
 )
+from unmask.demo.clip import face_clip
 
 NUM_PEOPLE = 4
 JITTER = {"brightness": 0.35, "contrast": 0.35, "saturation": 0.35}

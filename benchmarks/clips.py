@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.data.synthetic.motion import make_performance
-from unmask.data.synthetic.people import make_person
-from unmask.data.synthetic.scene import make_camera, make_light
-from unmask.data.synthetic.take import film, make_take
+from unmask.demo.motion import make_performance
+from unmask.demo.people import make_person
+from unmask.demo.scene import make_camera, make_light
+from unmask.demo.take import film, make_take
 from unmask.video.writer import write_video
 
 FRAMES_PER_SECOND = 30

@@ -28,11 +28,11 @@ from unmask.config.location import conf_dir
 from unmask.config.schema import DataConfig, TrainConfig
 from unmask.config.validate import typed
 from unmask.data.store import FaceStore
-from unmask.pipelines.datasets import open_store
-from unmask.pipelines.features import cached_features
-from unmask.pipelines.train import build_seeded, train
+from unmask.prepare.datasets import open_store
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
+from unmask.training.feature_cache import cached_features
+from unmask.training.fit import build_seeded, train
 
 
 def configured(options: argparse.Namespace) -> TrainConfig:

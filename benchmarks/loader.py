@@ -32,8 +32,8 @@ from unmask.data.batch import Clip
 from unmask.data.dataset import ClipLayout, FaceClips, read_crop
 from unmask.data.store import FaceStore
 from unmask.faces.extract import FaceExtractor
-from unmask.pipelines.prepare import prepare
-from unmask.pipelines.prepare.video import ImageFormat
+from unmask.prepare import prepare
+from unmask.prepare.video import ImageFormat
 from unmask.training.datamodule import make_loader
 from unmask.video.sampling import UniformSampling
 

@@ -28,7 +28,7 @@ from unmask.cli.objects import recipe_settings
 from unmask.config.build import build_untrained
 from unmask.config.location import conf_dir
 from unmask.config.validate import typed
-from unmask.pipelines.predict import Predictor
+from unmask.verdict import Predictor
 from unmask.video.reader import PyAVReader
 from unmask.video.sampling import RateSampling
 from unmask.video.writer import write_video

@@ -3,7 +3,7 @@
     python benchmarks/report.py --clips 1000000
 
 Clips of `--videos` videos of `--groups` people are made up, written as a finished run, and reported
-by `unmask.pipelines.report.report_runs`, as `unmask report` does: all metrics, intervals from 1,000
+by `unmask.report.write.report_runs`, as `unmask report` does: all metrics, intervals from 1,000
 resamples, pictures, and the overview of the one run.
 The work runs in a process of its own, whose peak of resident memory counts the libraries too. The
 time counts reading the tables to the last page written, and not the start of Python. Ends with exit
@@ -24,7 +24,7 @@ import pandas as pd
 
 from unmask.core.files import write_json
 from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
-from unmask.pipelines.report import report_runs
+from unmask.report.write import report_runs
 
 LIMIT_SECONDS, LIMIT_GIB = 20.0, 2.0
 

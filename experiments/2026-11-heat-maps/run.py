@@ -18,7 +18,7 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor, nn
 
-from unmask.data.synthetic.clip import PlantedClip, planted_clip
+from unmask.demo.clip import PlantedClip, planted_clip
 from unmask.evaluation.metrics import roc_auc
 from unmask.explain.clip import HeatMaps
 from unmask.explain.grad_cam import grad_cam

@@ -20,14 +20,14 @@ from unmask.config.build import build
 from unmask.data.dataset import ClipLayout, FaceClips
 from unmask.data.samplers import NaturalSampling
 from unmask.data.store import FaceStore
-from unmask.data.synthetic.temporal import TemporalTruth, make_temporal_truth
+from unmask.demo.temporal import TemporalTruth, make_temporal_truth
 from unmask.evaluation.metrics import roc_auc
 from unmask.evaluation.uncertainty import cluster_bootstrap_interval, weighted_auc
 from unmask.models.losses import make_weighted_cross_entropy
-from unmask.pipelines.train import Recipe, TrainSummary, build_seeded, train
 from unmask.training.callbacks.checkpointing import BestCheckpoint
 from unmask.training.checkpoint import Provenance, load_detector
 from unmask.training.datamodule import ClipDataModule, TrainingSet
+from unmask.training.fit import Recipe, TrainSummary, build_seeded, train
 from unmask.training.scoring import score_clips
 from unmask.training.task import ScoringTask
 

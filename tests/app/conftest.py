@@ -18,7 +18,7 @@ import pytest
 
 from unmask.cli.main import main
 from unmask.evaluation.verdicts import Band
-from unmask.pipelines.predict import Evidence, Input, Model, Track, Vote
+from unmask.verdict import Evidence, Input, Model, Track, Vote
 from unmask.video.writer import write_video
 
 # As tests/cli trains: the whole path on few and short films, in seconds.
@@ -28,7 +28,7 @@ TINY = [
     "loader.num_workers=0", "logger=[csv]", "callbacks=[checkpoint,early_stopping]",
     "trainer.enable_progress_bar=false", "data.make.settings.num_train_pairs=2",
     "data.make.settings.num_val_pairs=1", "data.make.settings.num_test_pairs=1",
-    "+data.make.settings.picture._target_=unmask.data.synthetic.Picture",
+    "+data.make.settings.picture._target_=unmask.demo.Picture",
     "+data.make.settings.picture.num_frames=3",
 ]  # fmt: skip
 

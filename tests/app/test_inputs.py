@@ -6,11 +6,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from unmask.app.inputs import pick_input
-from unmask.app.judge import Judge, Question
+from unmask.app.models import Judge, Question
 from unmask.app.session import settings_of
 from unmask.core.errors import ConfigError, VideoError
-from unmask.pipelines.predict import InputLimits
-from unmask.pipelines.zoo import LocalModel
+from unmask.verdict import InputLimits
+from unmask.verdict.models import LocalModel
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -85,7 +85,7 @@ def test_nothing_or_0_asks_for_faces_as_in_training(
         def predict(self, _: Path, *, min_face_prob: object, **__: object) -> None:
             seen.append(min_face_prob)
 
-    monkeypatch.setattr("unmask.app.judge.Predictor", Asked)
+    monkeypatch.setattr("unmask.app.models.Predictor", Asked)
     judge = Judge([LocalModel(tmp_path / "m.ckpt", None)], limits=InputLimits())
     judge.ask(tmp_path / "v.mp4", settings_of(["m"], "soft", 0, sent, False))
     assert seen == [asked]

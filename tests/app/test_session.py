@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from unmask.app.cases import Cases
-from unmask.app.judge import Judge, Question
+from unmask.app.models import Judge, Question
 from unmask.app.session import Desk
+from unmask.app.uploads import Cases
 from unmask.core.errors import CheckpointError, ConfigError, DataError, VideoError
-from unmask.pipelines.predict import CancelledError, Evidence, InputLimits
-from unmask.pipelines.zoo import LocalModel
+from unmask.verdict import CancelledError, Evidence, InputLimits
+from unmask.verdict.models import LocalModel
 
 MakeDesk = Callable[..., Desk]
 Upload = Callable[[str], str]
@@ -295,7 +295,7 @@ def test_a_full_disk_is_said(make_desk: MakeDesk, upload: Upload, monkeypatch: A
     def full(*_: object) -> None:
         raise OSError(28, "No space left", "/secret")
 
-    monkeypatch.setattr("unmask.app.cases.write_json", full)
+    monkeypatch.setattr("unmask.app.uploads.write_json", full)
     assert desk.flag(answer.case, "") == (
         "The case could not be kept, which the server's log describes."
     )

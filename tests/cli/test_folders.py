@@ -11,7 +11,7 @@ from omegaconf import DictConfig, read_write
 from unmask.cli.jobs import FolderWatch
 from unmask.cli.main import main
 from unmask.config.location import conf_dir
-from unmask.pipelines.claim import RUN_FOLDER_VARIABLE
+from unmask.runs.claim import RUN_FOLDER_VARIABLE
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ from unmask import load_detector
 from unmask.cli.main import main
 from unmask.evaluation.aggregate import video_scores
 from unmask.evaluation.predictions import read_predictions
-from unmask.pipelines.predict import Predictor, render_html
 from unmask.training.checkpoint import read_checkpoint
 from unmask.training.release import card_hash
+from unmask.verdict import Predictor, render_html
 from unmask.video.writer import write_video
 
 Train = Callable[..., Path]

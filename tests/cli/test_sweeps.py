@@ -20,7 +20,7 @@ OTHER = "eval.datasets.synthetic_celebdf"
 TINY_CROSS = [
     "eval=synthetic_cross", f"{OTHER}.make.settings.num_test_pairs=1",
     f"{OTHER}.make.settings.num_youtube=1",
-    f"+{OTHER}.make.settings.picture._target_=unmask.data.synthetic.Picture",
+    f"+{OTHER}.make.settings.picture._target_=unmask.demo.Picture",
     f"+{OTHER}.make.settings.picture.num_frames=3",
 ]  # fmt: skip
 

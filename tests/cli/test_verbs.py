@@ -79,7 +79,7 @@ def test_evaluate_adds_a_data_set_and_leaves_the_rest_as_it_was(
         "evaluate", f"run={run_dir}", "eval=synthetic_cross", "loader.num_workers=0",
         "eval.num_resamples=20", "trainer.accelerator=cpu", "trainer.enable_progress_bar=false",
         f"{other}.make.settings.num_test_pairs=1", f"{other}.make.settings.num_youtube=1",
-        f"+{other}.make.settings.picture._target_=unmask.data.synthetic.Picture",
+        f"+{other}.make.settings.picture._target_=unmask.demo.Picture",
         f"+{other}.make.settings.picture.num_frames=3",
         *paths,
     ])  # fmt: skip

@@ -11,7 +11,7 @@ from unmask.cli.main import main
 from unmask.core.errors import DataError
 from unmask.data.manifest import write_table
 from unmask.data.store import FaceStore
-from unmask.pipelines.datasets import DataSet
+from unmask.prepare.datasets import DataSet
 
 
 def leaking(store: FaceStore) -> FaceStore:

@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from unmask.cli.run import Call
+from unmask.cli.hydra import Call
 from unmask.cli.train import _train
 from unmask.config.location import conf_dir
 from unmask.config.validate import config_problems, typed

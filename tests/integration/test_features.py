@@ -15,11 +15,11 @@ from unmask.config.schema import TrainConfig
 from unmask.config.validate import typed
 from unmask.core.errors import ConfigError
 from unmask.data.store import FaceStore
-from unmask.pipelines.features import cached_features, require_fixed_features
-from unmask.pipelines.train import TrainSummary, build_seeded, train
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
+from unmask.training.feature_cache import cached_features, require_fixed_features
 from unmask.training.features import EncodingTask
+from unmask.training.fit import TrainSummary, build_seeded, train
 
 SMALL = (
     "data=folder", "data.root=.", "model=mobilenetv3_gru",

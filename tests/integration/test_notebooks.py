@@ -24,7 +24,7 @@ SMALLEST = [
     "trainer.enable_progress_bar=false",
     "data.make.settings.num_train_pairs=2", "data.make.settings.num_val_pairs=1",
     "data.make.settings.num_test_pairs=2",
-    "+data.make.settings.picture._target_=unmask.data.synthetic.Picture",
+    "+data.make.settings.picture._target_=unmask.demo.Picture",
     "+data.make.settings.picture.num_frames=3",
 ]  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unmask.data.synthetic.clip import PlantedClip, planted_clip
+from unmask.demo.clip import PlantedClip, planted_clip
 from unmask.explain.grad_cam import grad_cam
 from unmask.explain.occlusion import occlusion
 from unmask.explain.quality import pointing, randomisation_check

@@ -21,9 +21,9 @@ from unmask.data.batch import Clip, collate_clips
 from unmask.data.dataset import ClipLayout
 from unmask.data.samplers import NaturalSampling
 from unmask.models.losses import make_binary_cross_entropy, make_cross_entropy, make_focal
-from unmask.pipelines.train import Recipe, build_seeded, train
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
+from unmask.training.fit import Recipe, build_seeded, train
 from unmask.training.optim import make_warmup_cosine
 from unmask.training.task import DetectionTask
 

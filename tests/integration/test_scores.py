@@ -23,10 +23,10 @@ from unmask.models.detector import Detector
 from unmask.models.heads.pooling import MeanHead
 from unmask.models.plain_cnn import PlainCNN
 from unmask.models.tall import AnyDetector, TallDetector
-from unmask.pipelines import evaluate as module
-from unmask.pipelines.evaluate import Evaluation, ScoredSplit, evaluate
-from unmask.pipelines.runs import RunCard, change_card, read_run_card
+from unmask.runs.card import RunCard, change_card, read_run_card
+from unmask.training import score as module
 from unmask.training.callbacks.speed import ChannelsLast
+from unmask.training.score import Evaluation, ScoredSplit, evaluate
 
 TABLES = ("predictions.parquet", "unscored.parquet", "embeddings.parquet")
 SIDE = 32

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unmask.data.store import FaceStore
-from unmask.data.synthetic.temporal import make_temporal_truth
+from unmask.demo.temporal import make_temporal_truth
 
 SCRIPT = Path(__file__).parents[2] / "experiments/2026-11-temporal-truth/run.py"
 

@@ -23,9 +23,9 @@ from unmask.data.samplers import (
 )
 from unmask.data.store import FaceStore
 from unmask.models.losses import class_weights
-from unmask.pipelines.train import TrainSummary, build_seeded, train
 from unmask.training.checkpoint import Provenance, load_detector
 from unmask.training.datamodule import ClipDataModule, TrainingSet
+from unmask.training.fit import TrainSummary, build_seeded, train
 
 SMALL = [
     "data=folder", "data.root=.", "model=mobilenetv3_gru",

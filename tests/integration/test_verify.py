@@ -18,11 +18,11 @@ from unmask.data.manifest import write_table
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.evaluation.predictions import read_predictions, write_predictions
-from unmask.pipelines.evaluate import ScoredSplit, evaluate
-from unmask.pipelines.report import report
-from unmask.pipelines.runs import RunCard
-from unmask.pipelines.verify import Comparison, Verification, verify
+from unmask.report.write import report
+from unmask.runs.card import RunCard
 from unmask.training.checkpoint import Provenance, load_detector
+from unmask.training.score import ScoredSplit, evaluate
+from unmask.verbs.verify import Comparison, Verification, verify
 
 MODEL = {
     "_target_": "unmask.models.detector.Detector",

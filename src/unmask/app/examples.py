@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from unmask.data.synthetic import Picture, SyntheticFFPP, make_ffpp
+from unmask.demo import Picture, SyntheticFFPP, make_ffpp
 
 # Other people than those of the demo, whose seed is 0.
 _SEED: Final = 20_260

@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
-from unmask.app.gate import Gate
+from unmask.app.middleware import Gate
 from unmask.app.page import STYLE
 from unmask.app.server import UPLOADS_KEPT, Serving
 from unmask.core.errors import ConfigError

@@ -7,10 +7,10 @@ import gradio as gr
 from gradio.components.base import Component
 from gradio.components.label import LabelData
 
-from unmask.app.buttons import Buttons
-from unmask.app.judge import MAX_NUM_FRAMES, RULES, Question
+from unmask.app.handlers import Buttons
+from unmask.app.html import cards_html, warning_html
+from unmask.app.models import MAX_NUM_FRAMES, RULES, Question
 from unmask.app.session import Desk
-from unmask.app.words import cards_html, warning_html
 
 TITLE: Final = "unmask: is this face real?"
 STYLE: Final = """

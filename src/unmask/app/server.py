@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from unmask.app.cases import Cases
 from unmask.app.examples import make_examples
-from unmask.app.judge import Judge, Question
+from unmask.app.models import Judge, Question
 from unmask.app.session import Desk
-from unmask.pipelines.predict import InputLimits
-from unmask.pipelines.zoo import LocalModel
+from unmask.app.uploads import Cases
+from unmask.verdict import InputLimits
+from unmask.verdict.models import LocalModel
 
 MIB: Final = 2**20
 SWEEP_SECONDS: Final = 15

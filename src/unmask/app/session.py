@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.app.cases import Case, Cases
 from unmask.app.inputs import pick_input
-from unmask.app.judge import Judge, Question
+from unmask.app.models import Judge, Question
+from unmask.app.uploads import Case, Cases
 from unmask.core.errors import ConfigError, DataError, UnmaskError, VideoError
-from unmask.pipelines.predict import CancelledError, Evidence
-from unmask.pipelines.predict.watch import OnStage
+from unmask.verdict import CancelledError, Evidence
+from unmask.verdict.progress import OnStage
 
 _log = logging.getLogger(__name__)
 # Their sentences name files by what they were called where they came from, and models by names.

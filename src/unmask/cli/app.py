@@ -5,11 +5,11 @@ import signal
 import threading
 from importlib.util import find_spec
 
-from unmask.cli.run import Call, console, run_verb
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.config.schema import AppConfig
 from unmask.core.errors import CheckpointError, ConfigError
-from unmask.pipelines.predict import InputLimits
-from unmask.pipelines.zoo import LocalModel, find_checkpoints, list_models, open_models
+from unmask.verdict import InputLimits
+from unmask.verdict.models import LocalModel, find_checkpoints, list_models, open_models
 from unmask.video.archive import ArchiveLimits
 
 MIB = 2**20
@@ -23,9 +23,9 @@ def app(arguments: list[str]) -> None:
 def _app(call: Call) -> None:
     if find_spec("gradio") is None:
         raise ConfigError("The page needs Gradio: install it with `pip install 'unmask[app]'`.")
-    from unmask.app.judge import Question
+    from unmask.app.html import name_of
+    from unmask.app.models import Question
     from unmask.app.server import Serving, served
-    from unmask.app.words import name_of
 
     config: AppConfig = call.config
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself

@@ -3,10 +3,10 @@
 from glob import glob
 from pathlib import Path
 
-from unmask.cli.run import Call, console, run_verb
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.config.schema import AuditConfig
 from unmask.core.errors import DataError
-from unmask.pipelines.audit import audit_paths, audit_table
+from unmask.verbs.audit import audit_paths, audit_table
 
 EXIT_LEAKS = 1
 

@@ -5,17 +5,17 @@ from dataclasses import asdict
 
 from hydra.core.hydra_config import HydraConfig
 
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.objects import augmentation_of, make_dataset, make_preparation
-from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build_untrained
 from unmask.config.schema import DataConfig, DescribeConfig, sets_of
 from unmask.core.errors import ConfigError, DataError
 from unmask.core.files import write_json
 from unmask.data.store import FaceStore
 from unmask.models.complexity import measure_complexity
-from unmask.pipelines.complexity import complexity_table
-from unmask.pipelines.datasets import store_folder
-from unmask.pipelines.describe import (
+from unmask.prepare.datasets import store_folder
+from unmask.verbs.complexity import complexity_table
+from unmask.verbs.describe import (
     ShownClip,
     augmentation_sheet,
     save_picture,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from unmask.cli.run import console, fail
+from unmask.cli.hydra import console, fail
 from unmask.core.errors import UnmaskError
-from unmask.pipelines.doctor import Checkup, Diagnosis
-from unmask.pipelines.doctor import doctor as examine
+from unmask.verbs.doctor import Checkup, Diagnosis
+from unmask.verbs.doctor import doctor as examine
 
 STATES = ("[green]complete[/]", "[yellow]usable, with gaps[/]", "[red]not usable[/]")
 MAX_LINES = 12

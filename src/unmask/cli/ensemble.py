@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.report import scored_runs, write_report
-from unmask.cli.run import Call, console, run_verb
 from unmask.config.schema import EnsembleConfig
-from unmask.evaluation.report.wording import number
-from unmask.pipelines.ensemble import EnsembleSummary
-from unmask.pipelines.ensemble import ensemble as combine
+from unmask.pages.numbers import number
+from unmask.verbs.ensemble import EnsembleSummary
+from unmask.verbs.ensemble import ensemble as combine
 
 # Rows of a weight grid that are printed; ensemble.json holds all of them.
 ROWS_SHOWN = 14

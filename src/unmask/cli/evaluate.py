@@ -8,9 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.objects import make_dataset, make_preparation, make_scorer
 from unmask.cli.report import write_report
-from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
 from unmask.config.older import modernised
 from unmask.config.schema import (
@@ -28,19 +28,19 @@ from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.tall import AnyDetector
-from unmask.pipelines.audit import audit_stores, audit_table
-from unmask.pipelines.cards import release
-from unmask.pipelines.datasets import Preparation, open_store, store_folder
-from unmask.pipelines.evaluate import ScoredSplit, operations_per_clip
-from unmask.pipelines.evaluate import evaluate as score
-from unmask.pipelines.runs import (
+from unmask.prepare.datasets import Preparation, open_store, store_folder
+from unmask.runs.card import (
     RunCard,
     change_card,
     read_run_card,
     writing,
 )
-from unmask.pipelines.weights import hash_of_weights, require_own_weights
 from unmask.training.checkpoint import load_detector
+from unmask.training.model_card import release
+from unmask.training.score import ScoredSplit, operations_per_clip
+from unmask.training.score import evaluate as score
+from unmask.training.weights import hash_of_weights, require_own_weights
+from unmask.verbs.audit import audit_stores, audit_table
 
 
 def evaluate(arguments: list[str]) -> None:

@@ -1,10 +1,10 @@
 """`unmask index`."""
 
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.objects import make_dataset
-from unmask.cli.run import Call, console, run_verb
 from unmask.config.schema import sets_of
-from unmask.pipelines.datasets import index_dataset
-from unmask.pipelines.index import summary_table
+from unmask.prepare.datasets import index_dataset
+from unmask.prepare.index import summary_table
 
 
 def index(arguments: list[str]) -> None:

@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf, read_write
 
 from unmask.cli.study import prepare_study
 from unmask.core.errors import UnmaskError
-from unmask.pipelines.claim import RUN_FOLDER_VARIABLE, claim_folder, claim_run_folder
-from unmask.pipelines.sweeps import (
+from unmask.runs.claim import RUN_FOLDER_VARIABLE, claim_folder, claim_run_folder
+from unmask.runs.sweep import (
     UNFINISHED,
     JobRecord,
     JobResult,

@@ -7,7 +7,7 @@ from importlib import import_module
 from rich.table import Table
 
 from unmask import __version__
-from unmask.cli.run import EXIT_BAD_INPUT, console, fail
+from unmask.cli.hydra import EXIT_BAD_INPUT, console, fail
 from unmask.core.errors import ConfigError, did_you_mean
 
 # Verb -> what it does; each lives in the module of its name with a function of its name.

@@ -1,8 +1,8 @@
 """`unmask models`: the models that lie here, with what their cards say."""
 
-from unmask.cli.run import Call, console, run_verb
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.config.schema import ModelsConfig
-from unmask.pipelines.zoo import list_models, model_lines, models_table
+from unmask.verdict.models import list_models, model_lines, models_table
 
 
 def models(arguments: list[str]) -> None:

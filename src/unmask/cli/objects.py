@@ -9,8 +9,8 @@ from lightning.pytorch.callbacks import Callback
 from unmask.config.build import build, build_each
 from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig, sets_of
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
-from unmask.pipelines.datasets import DataSet, Preparation
-from unmask.pipelines.train import Recipe
+from unmask.prepare.datasets import DataSet, Preparation
+from unmask.training.fit import Recipe
 from unmask.training.trainer_settings import checking_words, for_scoring, settled
 
 # What decides which crops there are and how they look; the rest of `prepare` is only about speed.

@@ -11,13 +11,13 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from unmask.cli.run import EXIT_BAD_INPUT, Call, console, print_error, run_verb
+from unmask.cli.hydra import EXIT_BAD_INPUT, Call, console, print_error, run_verb
 from unmask.config.schema import PredictConfig
 from unmask.core.errors import ConfigError, UnmaskError, VideoError
 from unmask.core.files import write_json, write_text
-from unmask.pipelines.predict import Evidence, Predictor, render_html
-from unmask.pipelines.predict.page import WORDS, vote_table
-from unmask.pipelines.zoo import find_checkpoints, newest_demo
+from unmask.verdict import Evidence, Predictor, render_html
+from unmask.verdict.models import find_checkpoints, newest_demo
+from unmask.verdict.page import WORDS, vote_table
 from unmask.video.kinds import files_to_judge
 from unmask.video.sampling import FirstSampling, RateSampling, SamplingPolicy, UniformSampling
 

@@ -1,11 +1,11 @@
 """`unmask prepare`."""
 
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.objects import make_dataset, make_preparation
-from unmask.cli.run import Call, console, run_verb
 from unmask.config.schema import sets_of
 from unmask.core.errors import ConfigError
-from unmask.pipelines.datasets import prepare_dataset
-from unmask.pipelines.prepare import Shard, summary_table
+from unmask.prepare import Shard, summary_table
+from unmask.prepare.datasets import prepare_dataset
 
 
 def prepare(arguments: list[str]) -> None:

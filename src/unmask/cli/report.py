@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from unmask.cli.run import Call, console, run_verb
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.config.schema import EvalConfig, ReportConfig
 from unmask.core.errors import DataError
-from unmask.evaluation.report.run import MOST_LEVELS, find_runs, has_tables
-from unmask.evaluation.report.wording import headline
-from unmask.pipelines.report import ReportSummary, report_runs
-from unmask.pipelines.report import report as report_run
+from unmask.report.wording import headline
+from unmask.report.write import ReportSummary, report_runs
+from unmask.report.write import report as report_run
+from unmask.runs.run import MOST_LEVELS, find_runs, has_tables
 
 
 def report(arguments: list[str]) -> None:

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from unmask.cli.evaluate import require_names_apart, score_run
+from unmask.cli.hydra import console
 from unmask.cli.objects import make_dataset, make_preparation, recipe_settings
-from unmask.cli.run import console
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
-from unmask.pipelines.datasets import store_folder
-from unmask.pipelines.reuse import FinishedRun, crops_identity, find_finished, unscored_sets
+from unmask.prepare.datasets import store_folder
+from unmask.runs.identity import FinishedRun, crops_identity, find_finished, unscored_sets
 from unmask.training.trainer_settings import checking_words
 
 # Callbacks that only show what happens.

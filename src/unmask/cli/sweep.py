@@ -6,13 +6,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unmask.cli.run import console
+from unmask.cli.hydra import console
 from unmask.config.older import modernised
 from unmask.config.schema import TrainConfig
 from unmask.config.validate import typed
-from unmask.pipelines.cards import release
-from unmask.pipelines.report import report_runs
-from unmask.pipelines.sweeps import JobRecord, find_report, report_key, save_sweep
+from unmask.report.write import report_runs
+from unmask.runs.sweep import JobRecord, find_report, report_key, save_sweep
+from unmask.training.model_card import release
 
 # One seed for all runs, as of `unmask report`: their bootstraps are compared.
 BOOTSTRAP_SEED = 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.cli.evaluate import require_names_apart, require_no_leak, score_run
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.objects import (
     augmentation_of,
     make_dataset,
@@ -15,7 +16,6 @@ from unmask.cli.objects import (
 )
 from unmask.cli.report import write_report
 from unmask.cli.reuse import complete_tests, find_trained, training_identity
-from unmask.cli.run import Call, console, run_verb
 from unmask.cli.sweep import BOOTSTRAP_SEED, report_sweep
 from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
@@ -24,16 +24,16 @@ from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.detector import Detector
 from unmask.models.tall import AnyDetector, check_clip_length
-from unmask.pipelines.cards import release
-from unmask.pipelines.datasets import open_store
-from unmask.pipelines.features import cached_features, require_fixed_features
-from unmask.pipelines.reuse import save_identity
-from unmask.pipelines.runs import RunCard, source_state
-from unmask.pipelines.sweeps import JobResult
-from unmask.pipelines.train import Recipe, TrainSummary, build_seeded, check, rehearse
-from unmask.pipelines.train import train as fit
+from unmask.prepare.datasets import open_store
+from unmask.runs.card import RunCard, source_state
+from unmask.runs.identity import save_identity
+from unmask.runs.sweep import JobResult
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
+from unmask.training.feature_cache import cached_features, require_fixed_features
+from unmask.training.fit import Recipe, TrainSummary, build_seeded, check, rehearse
+from unmask.training.fit import train as fit
+from unmask.training.model_card import release
 from unmask.training.tracking import Tracking
 from unmask.training.trainer_settings import checking_words
 

@@ -7,15 +7,15 @@ from contextlib import ExitStack, redirect_stdout
 from rich.table import Table
 
 from unmask.cli.evaluate import read_train_config
+from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.objects import make_scorer
-from unmask.cli.run import Call, console, run_verb
 from unmask.config.build import build
 from unmask.config.schema import VerifyConfig
 from unmask.core.files import write_json
-from unmask.evaluation.report.wording import number
-from unmask.pipelines.runs import read_run_card
-from unmask.pipelines.verify import CONFIRMED, Check, Comparison, Verification
-from unmask.pipelines.verify import verify as check_run
+from unmask.pages.numbers import number
+from unmask.runs.card import read_run_card
+from unmask.verbs.verify import CONFIRMED, Check, Comparison, Verification
+from unmask.verbs.verify import verify as check_run
 
 STATES = {
     "equal": "[green]equal[/]",

@@ -17,8 +17,8 @@ from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
 from unmask.config.older import MOVED
 from unmask.config.plugins import missing_plugin, missing_plugin_in
-from unmask.config.search_path import own_folders, searched
 from unmask.config.schema import BLEND, SINGLE, VERBS, _Section
+from unmask.config.search_path import own_folders, searched
 from unmask.config.targets import (
     HYDRA_KEYS,
     describe,

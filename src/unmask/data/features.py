@@ -28,7 +28,7 @@ class FeatureTable:
 
     @classmethod
     def open(cls, folder: Path) -> "FeatureTable":
-        """Open what :func:`unmask.pipelines.features.cached_features` left in a folder."""
+        """Open what :func:`unmask.training.feature_cache.cached_features` left in a folder."""
         paths = pd.read_parquet(folder / "crops.parquet")["crop_path"]
         values = np.load(folder / "features.npy", mmap_mode="r")
         return cls(values, {path: row for row, path in enumerate(paths)})

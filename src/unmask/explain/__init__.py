@@ -2,7 +2,7 @@
 
 from unmask.explain.clip import HeatMaps
 from unmask.explain.dropout import DropoutScores, mc_dropout
-from unmask.explain.front import Explanation, explain
+from unmask.explain.explanation import Explanation, explain
 from unmask.explain.grad_cam import grad_cam
 from unmask.explain.learned import LearnedAttention, learned_attention
 from unmask.explain.occlusion import occlusion

@@ -14,7 +14,7 @@ from unmask.explain.clip import (
     per_frame,
     to_frames,
 )
-from unmask.explain.sites import as_map, cut_at, feature_site, onto_image, warps_of
+from unmask.explain.feature_maps import as_map, cut_at, feature_site, onto_image, warps_of
 from unmask.models.tall import AnyDetector
 
 

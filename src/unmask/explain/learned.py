@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unmask.explain.clip import FloatArray, check_clip, explaining, per_frame, to_frames
-from unmask.explain.sites import onto_image
+from unmask.explain.feature_maps import onto_image
 from unmask.models.attention_block import AttentionBlock
 from unmask.models.detector import Detector
 from unmask.models.heads.attention import AttentionHead

@@ -18,7 +18,7 @@ from unmask.explain.clip import (
     per_frame,
     to_frames,
 )
-from unmask.explain.sites import Site, cut_at, is_token_network, onto_image
+from unmask.explain.feature_maps import Site, cut_at, is_token_network, onto_image
 from unmask.models.backbone import TimmBackbone
 from unmask.models.spatial_transformer import SpatialTransformer
 from unmask.models.tall import AnyDetector

@@ -16,7 +16,7 @@ from unmask.core.errors import ConfigError, did_you_mean
 from unmask.models.checkpointing import StatisticsOnce, checkpoint_gradients
 from unmask.models.insert import Insert, displayed, find_site, layout_of, pass_through
 from unmask.models.luma import luma_of
-from unmask.models.trial import trial_run
+from unmask.models.meta_run import trial_run
 from unmask.models.weights import create_pretrained, load_weights
 
 

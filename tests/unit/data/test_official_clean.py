@@ -14,7 +14,7 @@ from unmask.data.sources.ffpp import FaceForensics
 from unmask.data.sources.ffpp_lists import read_conversion
 from unmask.data.sources.source import Video, to_videos
 from unmask.data.splits import find_leaks
-from unmask.pipelines.index import index
+from unmask.prepare.index import index
 
 PAIRS = {"train": [["000", "003"]], "val": [["001", "004"]], "test": [["002", "005"]]}
 # 004 (val) and 005 (test) are cut from videos that are trained on; 001 and 002 are not.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from unmask.core.errors import ConfigError
 from unmask.explain.clip import evidence
-from unmask.explain.front import METHODS, explain, suited_method
+from unmask.explain.explanation import METHODS, explain, suited_method
 from unmask.explain.grad_cam import grad_cam
 from unmask.explain.occlusion import GREY, occlusion
 from unmask.models.backbone import TimmBackbone

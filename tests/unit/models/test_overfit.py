@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from unmask.data.dataset import read_crop
-from unmask.data.synthetic.temporal import TemporalTruth, make_temporal_truth
+from unmask.demo.temporal import TemporalTruth, make_temporal_truth
 from unmask.models.detector import Detector
 from unmask.models.heads.attention import AttentionHead
 from unmask.models.heads.pooling import MaxHead, MeanHead

@@ -9,7 +9,7 @@ from unmask.core.errors import DataError
 from unmask.data.manifest import read_table
 from unmask.data.sources.openforensics import OpenForensics
 from unmask.data.splits import OfficialSplit
-from unmask.pipelines.index import index
+from unmask.prepare.index import index
 
 Planter = Callable[..., Path]
 Plant = Callable[..., Path]

@@ -1,0 +1,1 @@
+"""What every page shares: templates, and later their style, numbers and pictures."""

@@ -1,1 +1,0 @@
-"""One function per verb; each receives objects, never a config."""

@@ -1,0 +1,165 @@
+"""From a named data set to a store of face crops, doing only what was not done before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from unmask.core.files import sha256_of_json
+from unmask.data.manifest import read_table
+from unmask.data.sources.source import Source
+from unmask.data.splits import SplitRule
+from unmask.data.store import FaceStore
+from unmask.faces.annotated import AnnotatedBox
+from unmask.faces.extract import FaceExtractor
+from unmask.faces.face_video import FaceVideo
+from unmask.prepare import PrepareSummary, Shard, prepare
+from unmask.prepare.index import IndexSummary, index
+from unmask.prepare.locks import in_turn
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set on disk and how to read it.
+
+    Attributes:
+        name: Names its folders and ids.
+        root: Where its videos lie.
+        source: Reads its layout.
+        split: Assigns the splits.
+        make: Makes the videos of embedded data under ``root``; None where a person provides them.
+        settings: Plain values that decide what index finds; they key the index's folder.
+    """
+
+    name: str
+    root: Path
+    source: Source
+    split: SplitRule
+    make: Callable[[Path], object] | None
+    settings: dict[str, Any]
+
+    @property
+    def annotates_faces(self) -> bool:
+        """Whether it says where the face of each row is, so that none are looked for."""
+        return getattr(self.source, "annotates_faces", False)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How faces are found, cut and kept.
+
+    Attributes:
+        extractor: Does one video.
+        image_format: Of the crops.
+        face_video: Also writes a video of each input's main face; None does not.
+        num_workers: Processes; None for one per core.
+        time_limit_seconds: Per video.
+        memory_limit_gb: Of each process.
+        retry_failures: Try videos again that failed before.
+        settings: Plain values that decide what a crop looks like; they key the store's folder.
+    """
+
+    extractor: FaceExtractor
+    image_format: Literal["jpeg", "png"]
+    face_video: FaceVideo | None
+    num_workers: int | None
+    time_limit_seconds: float
+    memory_limit_gb: float | None
+    retry_failures: bool
+    settings: dict[str, Any]
+
+
+def index_folder(dataset: DataSet, data_dir: Path) -> Path:
+    """Return where a data set's index lies: its own folder per settings, so that none mix."""
+    return data_dir / "index" / f"{dataset.name}-{sha256_of_json(dataset.settings)[:8]}"
+
+
+def store_folder(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Path:
+    """Return where a data set's face crops lie: a folder per settings, so that none mix."""
+    settings: dict[str, Any] = {"data": dataset.settings, "prepare": preparation.settings}
+    if dataset.annotates_faces:
+        settings["faces"] = "annotated"
+    return data_dir / "faces" / f"{dataset.name}-{sha256_of_json(settings)[:8]}"
+
+
+def index_dataset(dataset: DataSet, data_dir: Path) -> IndexSummary:
+    """Make embedded data if there is any to make, and index the data set anew."""
+    if dataset.make is not None:
+        dataset.make(dataset.root)
+    return index(
+        dataset.source,
+        root=dataset.root,
+        split=dataset.split,
+        index_dir=index_folder(dataset, data_dir),
+    )
+
+
+def prepare_dataset(
+    dataset: DataSet,
+    preparation: Preparation,
+    data_dir: Path,
+    *,
+    shard: Shard | None = None,
+) -> PrepareSummary:
+    """Index a data set and cut the faces of every video that was not done before.
+
+    Args:
+        dataset: Where its videos lie.
+        preparation: How faces are cut.
+        data_dir: Where stores go.
+        shard: Do this slice of the videos only.
+    """
+    index_dataset(dataset, data_dir)
+    folder = index_folder(dataset, data_dir)
+    return prepare(
+        read_table(folder / "videos.parquet", "videos"),
+        root=dataset.root,
+        store_dir=store_folder(dataset, preparation, data_dir),
+        extractor=preparation.extractor,
+        image_format=preparation.image_format,
+        face_video=preparation.face_video,
+        masks=_masks(folder / "masks.parquet"),
+        boxes=_boxes(folder / "boxes.parquet"),
+        shard=shard,
+        num_workers=preparation.num_workers,
+        time_limit_seconds=preparation.time_limit_seconds,
+        memory_limit_gb=preparation.memory_limit_gb,
+        retry_failures=preparation.retry_failures,
+        settings=preparation.settings,
+    )
+
+
+def _masks(path: Path) -> dict[str, str] | None:
+    """Return the mask of a video by ``video_id``, where the data set has any."""
+    if not path.is_file():
+        return None
+    table = read_table(path, "masks")
+    return dict(zip(table["video_id"], table["path"], strict=True))
+
+
+def _boxes(path: Path) -> dict[str, AnnotatedBox] | None:
+    """Return the annotated box of a face by ``video_id``, where the data set has any."""
+    if not path.is_file():
+        return None
+    table = read_table(path, "boxes")
+    corners = table[["box_x1", "box_y1", "box_x2", "box_y2"]].itertuples(index=False, name=None)
+    sizes = table[["image_width", "image_height"]].itertuples(index=False, name=None)
+    return {
+        video_id: AnnotatedBox(box, size if all(size) else None)
+        for video_id, box, size in zip(table["video_id"], corners, sizes, strict=True)
+    }
+
+
+def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> FaceStore:
+    """Open a data set's face crops, making them first where they are missing.
+
+    A finished store is opened as it is, even when the videos have gone; `unmask prepare` looks at
+    the videos again. Of several calls at once, such as the jobs of a sweep, the first one makes
+    what is missing and the others wait for it.
+    """
+    folder = store_folder(dataset, preparation, data_dir)
+    if not (folder / "faces.parquet").is_file():
+        with in_turn(data_dir):
+            if not (folder / "faces.parquet").is_file():
+                prepare_dataset(dataset, preparation, data_dir)
+    return FaceStore.open(folder)

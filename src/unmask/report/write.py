@@ -1,0 +1,190 @@
+"""From the predictions of runs to reports that a person reads."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from unmask.core.errors import DataError
+from unmask.core.files import write_json, write_text
+from unmask.evaluation.aggregate import TOP_K, Aggregation, UnscoredPolicy
+from unmask.report.compare.variants import ComparedRun
+from unmask.report.measure import measure, measured_videos
+from unmask.report.overview import render_overview
+from unmask.report.protocol import Protocol
+from unmask.report.render import render_report
+from unmask.runs.card import add_metrics
+from unmask.runs.run import read_run
+
+
+@dataclass(frozen=True)
+class ReportSummary:
+    """Where the report of one run is, and what it says.
+
+    Args:
+        name: What the run is called.
+        metrics: The content of ``metrics.json``.
+        html: The page.
+        markdown: The same without pictures.
+        compared: What a comparison with other runs needs; its link is the page's path.
+    """
+
+    name: str
+    metrics: dict[str, Any]
+    html: Path
+    markdown: Path
+    compared: ComparedRun
+
+
+@dataclass(frozen=True)
+class OverviewSummary:
+    """Where the comparison of several runs is.
+
+    Args:
+        reports: One per run, in the order given.
+        html: The page.
+        markdown: The same as text.
+        latex: Its tables.
+        csv: Its numbers, one row each.
+    """
+
+    reports: list[ReportSummary]
+    html: Path
+    markdown: Path
+    latex: Path
+    csv: Path
+
+
+def report(
+    run_dir: Path,
+    *,
+    num_resamples: int = 1000,
+    how: Aggregation = "mean",
+    top_k: int = TOP_K,
+    unscored: UnscoredPolicy = "exclude",
+    level: float = 0.95,
+    seed: int = 0,
+) -> ReportSummary:
+    """Measure the predictions of a run and write its report beside them.
+
+    Writes ``metrics.json``, ``report.md`` and ``report.html``, and the headline metrics into
+    ``run.json``. Equal predictions give an equal ``metrics.json``, byte for byte.
+
+    Args:
+        run_dir: What ``unmask evaluate`` left: ``run.json``, ``predictions.parquet``,
+            ``unscored.parquet`` and ``metrics.csv`` of the training.
+        num_resamples: Resamples behind each interval.
+        how: How the clips of a video give its score.
+        top_k: Clips behind it where ``how`` is ``"topk"``.
+        unscored: What becomes of videos without a usable face.
+        level: Share of the resamples inside an interval.
+        seed: Of the resamples.
+
+    Returns:
+        The metrics and the paths of the two texts.
+
+    Raises:
+        DataError: If a file of the run is missing or unreadable.
+        PredictionsError: If a table breaks its schema or a split holds one class only.
+        ValueError: If an argument is out of range.
+    """
+    protocol = Protocol(
+        how=how,
+        top_k=top_k,
+        unscored=unscored,
+        num_resamples=num_resamples,
+        level=level,
+        seed=seed,
+    )
+    return _report(run_dir, protocol)
+
+
+def _report(run_dir: Path, protocol: Protocol) -> ReportSummary:
+    run = read_run(run_dir)
+    videos = measured_videos(run.predictions, run.unscored, protocol)
+    metrics = measure(
+        run.predictions,
+        run.unscored,
+        source_datasets=run.source_datasets,
+        leaks=run.facts.get("leaks", {}) if run.leak_allowed else None,
+        checkpoint=run.checkpoint,
+        threshold_split=run.threshold_split,
+        protocol=protocol,
+        videos=videos,
+    )
+    page, text = render_report(run, metrics, videos)
+    html, markdown = run_dir / "report.html", run_dir / "report.md"
+    write_json(run_dir / "metrics.json", metrics)
+    add_metrics(run_dir, metrics)
+    write_text(markdown, text)
+    write_text(html, page)
+    compared = ComparedRun(
+        name=run.name,
+        link=html.as_posix(),
+        facts=run.facts,
+        metrics=metrics,
+        videos=videos,
+        curves=run.curves,
+        recipe=run.recipe,
+    )
+    return ReportSummary(run.name, metrics, html, markdown, compared)
+
+
+def report_runs(
+    run_dirs: Sequence[Path],
+    *,
+    out_dir: Path,
+    num_resamples: int = 1000,
+    how: Aggregation = "mean",
+    top_k: int = TOP_K,
+    unscored: UnscoredPolicy = "exclude",
+    level: float = 0.95,
+    seed: int = 0,
+) -> OverviewSummary:
+    """Report each of several runs, and compare all of them.
+
+    Args:
+        run_dirs: Run directories, at least one.
+        out_dir: Where ``overview.html``, ``.md``, ``.tex`` and ``.csv`` go.
+        num_resamples: As in :func:`report`.
+        how: As in :func:`report`.
+        top_k: As in :func:`report`.
+        unscored: As in :func:`report`.
+        level: As in :func:`report`.
+        seed: As in :func:`report`.
+
+    Returns:
+        The reports and the paths of the overview.
+
+    Raises:
+        DataError: If no run is given, or a file of one is missing or unreadable.
+        PredictionsError: As in :func:`report`.
+        ValueError: If an argument is out of range.
+    """
+    if not run_dirs:
+        raise DataError("No run to report; `unmask report runs='outputs/*'` names some.")
+    protocol = Protocol(
+        how=how,
+        top_k=top_k,
+        unscored=unscored,
+        num_resamples=num_resamples,
+        level=level,
+        seed=seed,
+    )
+    reports = [_report(run_dir, protocol) for run_dir in run_dirs]
+    found = render_overview(
+        [replace(one.compared, link=_relative(one.html, out_dir)) for one in reports], protocol
+    )
+    names = {name: out_dir / f"overview.{name}" for name in ("html", "md", "tex", "csv")}
+    write_text(names["md"], found.markdown)
+    write_text(names["tex"], found.latex)
+    write_text(names["csv"], found.numbers.to_csv(index=False, lineterminator="\n"))
+    write_text(names["html"], found.html)
+    return OverviewSummary(
+        reports, names["html"], names["md"], latex=names["tex"], csv=names["csv"]
+    )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()

@@ -1,0 +1,1 @@
+"""A run on disk: its card, its identity, and the sweeps that runs belong to. No torch."""

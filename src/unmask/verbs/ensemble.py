@@ -1,0 +1,235 @@
+"""From the predictions of several runs to a run folder of their ensemble."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from unmask.core.errors import DataError
+from unmask.core.files import sha256_of_file, write_json
+from unmask.core.reproducibility import package_versions
+from unmask.evaluation.aggregate import TOP_K, Aggregation, in_words
+from unmask.evaluation.ensemble import (
+    TIES,
+    Combination,
+    JoinedScores,
+    Rule,
+    all_sources,
+    ensemble_predictions,
+    fit_combination,
+    join_members,
+    member_agreement,
+)
+from unmask.evaluation.metrics import roc_auc
+from unmask.evaluation.predictions import VIDEO_KEY, write_predictions, write_unscored
+from unmask.runs.card import source_state
+from unmask.runs.run import Run, read_run
+
+
+@dataclass(frozen=True)
+class EnsembleCard:
+    """The facts of an ensemble, as ``run.json`` holds them; reports read it like a run's.
+
+    Attributes:
+        name: The ensemble's name.
+        rule: How members are combined.
+        ties: What becomes of a tie; empty where the rule knows none.
+        members: Member -> its folder, the hash of its predictions, what it is and its part.
+        intercept: Of the stacking model, else 0.
+        model: ``"ensemble_<rule>"``.
+        data: The data sets trained on, joined by "+".
+        source_dataset: The same.
+        source_datasets: The same as a list.
+        num_parameters: Of all members together.
+        val_video_auc: ROC AUC over the validation videos that also chose thresholds and weights.
+        video_score: How the clips of a member's video give its score, in words.
+        manifest_hashes: SHA-256 of each data set's ``videos.parquet``.
+        stores: Folder of each data set's face crops.
+        leak_allowed: Whether leaks were let through for any member.
+        leaks: The most that were let through for one member, by kind.
+        members_not_chosen: Members whose scored weights are not those that validation chose.
+        members_not_confirmed: Members of whose weights nobody can tell.
+        kind: Tells an ensemble from a training run.
+        versions: Of Python and the packages that can change a number.
+        git: Commit and whether tracked files differed from it.
+    """
+
+    name: str
+    rule: Rule
+    ties: str
+    members: dict[str, dict[str, Any]]
+    intercept: float
+    model: str
+    data: str
+    source_dataset: str
+    source_datasets: list[str]
+    num_parameters: int
+    val_video_auc: float
+    video_score: str
+    manifest_hashes: dict[str, str]
+    stores: dict[str, str]
+    leak_allowed: bool
+    leaks: dict[str, int]
+    members_not_chosen: list[str] = field(default_factory=list)
+    members_not_confirmed: list[str] = field(default_factory=list)
+    kind: str = "ensemble"
+    versions: dict[str, str] = field(default_factory=package_versions)
+    git: dict[str, Any] = field(default_factory=source_state)
+
+    def save(self, run_dir: Path) -> None:
+        """Write ``run.json``."""
+        write_json(run_dir / "run.json", asdict(self))
+
+
+@dataclass(frozen=True)
+class EnsembleSummary:
+    """What was made.
+
+    Attributes:
+        combination: The rule with what was chosen for it.
+        agreement: As :func:`unmask.evaluation.ensemble.member_agreement` gives it.
+        card: The content of ``run.json``.
+    """
+
+    combination: Combination
+    agreement: pd.DataFrame
+    card: EnsembleCard
+
+
+def ensemble(
+    run_dirs: Sequence[Path],
+    *,
+    rule: Rule,
+    out_dir: Path,
+    how: Aggregation = "mean",
+    top_k: int = TOP_K,
+    grid_max: int = 3,
+) -> EnsembleSummary:
+    """Combine the predictions of runs and write them as a run of their own.
+
+    Writes ``predictions.parquet``, ``unscored.parquet``, ``ensemble.json`` and ``run.json``, the
+    last one last, so that a folder with it is whole.
+
+    Args:
+        run_dirs: Folders of runs with predictions, at least two.
+        rule: How to combine them, see :func:`unmask.evaluation.ensemble.fit_combination`.
+        out_dir: The ensemble's folder.
+        how: How the clips of a member's video give its score.
+        top_k: Clips behind it where ``how`` is ``"topk"``.
+        grid_max: Largest weight that ``rule="grid"`` tries.
+
+    Returns:
+        What was chosen on validation and how far members agree.
+
+    Raises:
+        DataError: If a run cannot be read.
+        PredictionsError: If the runs have scored different videos, there are fewer than two of
+            them, or validation is missing or of one class.
+    """
+    runs = _named([read_run(run_dir) for run_dir in run_dirs])
+    sources_of = {name: run.source_datasets for name, run in runs.items()}
+    predictions = {name: run.predictions for name, run in runs.items()}
+    joined = join_members(predictions, how, top_k=top_k)
+    combination = fit_combination(joined, rule, sources_of=sources_of, grid_max=grid_max)
+    agreement = member_agreement(joined, [one.threshold for one in combination.members])
+    card = _card_of(runs, joined, combination, name=out_dir.name, video_score=in_words(how, top_k))
+    write_predictions(out_dir / "predictions.parquet", ensemble_predictions(joined, combination))
+    unscored = pd.concat([run.unscored for run in runs.values()], ignore_index=True)
+    write_unscored(out_dir / "unscored.parquet", unscored.drop_duplicates(VIDEO_KEY))
+    write_json(out_dir / "ensemble.json", _content(combination, agreement))
+    card.save(out_dir)
+    return EnsembleSummary(combination=combination, agreement=agreement, card=card)
+
+
+def _named(runs: list[Run]) -> dict[str, Run]:
+    """Give every run a name of its own, and refuse one that stands here twice."""
+    named: dict[str, Run] = {}
+    for run in runs:
+        if any(run.run_dir.resolve() == other.run_dir.resolve() for other in named.values()):
+            raise DataError(f"The run {run.run_dir} is named twice; an ensemble counts it once.")
+        name = run.name if run.name not in named else f"{run.name} ({run.run_dir.parent.name})"
+        named[name if name not in named else f"{name} ({len(named) + 1})"] = run
+    return named
+
+
+def _card_of(
+    runs: dict[str, Run],
+    joined: JoinedScores,
+    combination: Combination,
+    *,
+    name: str,
+    video_score: str,
+) -> EnsembleCard:
+    sources = all_sources({name: run.source_datasets for name, run in runs.items()})
+    validation = joined.validation(sources)
+    # Of runs that cut a data set differently, the first one's crops are shown.
+    stores = {d: str(folder) for run in reversed(runs.values()) for d, folder in run.stores.items()}
+    facts = [run.facts for run in runs.values()]
+    return EnsembleCard(
+        name=name,
+        rule=combination.rule,
+        ties=TIES if combination.rule == "hard" else "",
+        members=_members_of(runs, combination),
+        intercept=combination.intercept,
+        model=f"ensemble_{combination.rule}",
+        data="+".join(sources),
+        source_dataset="+".join(sources),
+        source_datasets=sources,
+        num_parameters=sum(int(one.get("num_parameters") or 0) for one in facts),
+        val_video_auc=roc_auc(validation.labels, combination.apply(validation.scores)),
+        video_score=video_score,
+        manifest_hashes={d: h for one in reversed(facts) for d, h in _dict(one, "manifest_hashes")},
+        stores=stores,
+        leak_allowed=any(run.leak_allowed for run in runs.values()),
+        members_not_chosen=[name for name, run in runs.items() if run.checkpoint == "other"],
+        members_not_confirmed=[name for name, run in runs.items() if run.checkpoint == "unknown"],
+        leaks={
+            kind: max(int(_leaks(one).get(kind, 0)) for one in facts)
+            for kind in sorted({kind for one in facts for kind in _leaks(one)})
+        },
+    )
+
+
+def _members_of(runs: dict[str, Run], combination: Combination) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "run": str(run.run_dir.resolve()),
+            "predictions": sha256_of_file(run.run_dir / "predictions.parquet"),
+            "source_datasets": run.source_datasets,
+            **{key: run.facts.get(key) for key in ("model", "seed", "num_parameters")},
+            "threshold": member.threshold,
+            "val_accuracy": member.accuracy,
+            "val_video_auc": member.auc,
+            "weight": weight,
+        }
+        for (name, run), member, weight in zip(
+            runs.items(), combination.members, combination.weights, strict=True
+        )
+    }
+
+
+def _content(combination: Combination, agreement: pd.DataFrame) -> dict[str, Any]:
+    """Return ``ensemble.json``: no time, date or path, so that equal runs give equal bytes."""
+    return {
+        "rule": combination.rule,
+        "ties": TIES if combination.rule == "hard" else "",
+        "chosen_on": "validation",
+        "members": [asdict(member) for member in combination.members],
+        "weights": list(combination.weights),
+        "intercept": combination.intercept,
+        "grid": [asdict(row) for row in combination.grid],
+        "agreement": [
+            {**row, "kappa": None if pd.isna(row["kappa"]) else row["kappa"]}
+            for row in agreement.to_dict("records")
+        ],
+    }
+
+
+def _leaks(facts: dict[str, Any]) -> dict[str, int]:
+    return facts.get("leaks") or {}
+
+
+def _dict(facts: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - JSON is untyped
+    return (facts.get(key) or {}).items()

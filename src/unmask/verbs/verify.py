@@ -1,0 +1,308 @@
+"""Does a run still give the numbers that it reports?"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import lightning as L  # noqa: N812 - the library's own convention
+import pandas as pd
+
+from unmask.core.errors import DataError, PredictionsError
+from unmask.core.files import sha256_of_file
+from unmask.data.dataset import ClipLayout
+from unmask.data.splits import split_hashes
+from unmask.data.store import FaceStore
+from unmask.evaluation.predictions import PREDICTIONS_KEY, read_predictions, read_unscored
+from unmask.report.measure import measure
+from unmask.report.protocol import Protocol
+from unmask.runs.card import RunCard, headline_metrics, read_json, read_run_card
+from unmask.training.checkpoint import load_detector
+from unmask.training.loader_processes import Workers
+from unmask.training.score import ScoredSplit, evaluate
+
+CONFIRMED: Final = 0
+NOT_CONFIRMED: Final = 1
+# Most by which a score may differ and count as the same: room for another device or for half
+# precision, far less than what moves a metric out of its interval.
+SCORE_TOLERANCE: Final = 0.01
+# Of the ends of an interval: float64 sums of another library version.
+ROUNDING: Final = 1e-9
+
+State = Literal["equal", "close", "differs", "not recorded"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether one thing is as the run recorded it.
+
+    Attributes:
+        what: The thing.
+        state: ``"close"`` is said of scores that differ by less than :data:`SCORE_TOLERANCE`.
+        detail: What differs; empty where nothing does.
+    """
+
+    what: str
+    state: State
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric, then and now.
+
+    Attributes:
+        dataset: The data set's name.
+        split: Its split.
+        metric: A name of :data:`unmask.runs.card.HEADLINE`.
+        recorded: Its value in ``run.json``.
+        low: Lower end of the recorded interval; None where there is none.
+        high: Upper end.
+        found: Its value now; None where it cannot be had any more.
+    """
+
+    dataset: str
+    split: str
+    metric: str
+    recorded: float
+    low: float | None
+    high: float | None
+    found: float | None
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether it is the same to the last bit."""
+        return self.found == self.recorded
+
+    @property
+    def is_within(self) -> bool:
+        """Whether it lies in the recorded interval; without one, whether it is the same."""
+        if self.found is None:
+            return False
+        low = self.recorded if self.low is None else self.low
+        high = self.recorded if self.high is None else self.high
+        return low - ROUNDING <= self.found <= high + ROUNDING
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What became of a run's claims.
+
+    Attributes:
+        run: The run's folder.
+        checks: Of hashes and tables.
+        comparisons: Of metrics.
+    """
+
+    run: str
+    checks: list[Check]
+    comparisons: list[Comparison]
+
+    @property
+    def exit_code(self) -> int:
+        """Return :data:`CONFIRMED` or :data:`NOT_CONFIRMED`."""
+        differs = any(check.state == "differs" for check in self.checks)
+        outside = not all(one.is_within for one in self.comparisons)
+        return NOT_CONFIRMED if differs or outside else CONFIRMED
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "run": self.run,
+            "confirmed": self.exit_code == CONFIRMED,
+            "checks": [asdict(check) for check in self.checks],
+            "metrics": [
+                {**asdict(one), "is_within": one.is_within, "is_equal": one.is_equal}
+                for one in self.comparisons
+            ],
+        }
+
+
+def verify(
+    run_dir: Path,
+    *,
+    layout: ClipLayout,
+    make_trainer: Callable[..., L.Trainer],
+    batch_size: int,
+    num_workers: Workers,
+    data_dir: Path,
+) -> Verification:
+    """Score a run's splits again from its checkpoint and compare with what ``run.json`` says.
+
+    Nothing of the run is read from its cache of scores, and nothing in its folder is written.
+
+    Args:
+        run_dir: The run's folder.
+        layout: How tracks are cut into clips, as in training.
+        make_trainer: Builds Lightning's trainer from ``default_root_dir``, ``callbacks`` and
+            ``logger``.
+        batch_size: Clips per batch.
+        num_workers: Loader processes.
+        data_dir: Where face crops are looked for that are not where they were.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot be opened.
+        DataError: If the run is not finished, records no metrics, or its crops are gone.
+    """
+    card = read_run_card(run_dir)
+    recorded = _recorded_metrics(run_dir, card)
+    stores = {name: _open_store(card, name, data_dir) for name in _datasets_of(card)}
+    checkpoint, checkpoint_hash = _scored_checkpoint(run_dir, card)
+    with tempfile.TemporaryDirectory() as nowhere:
+        evaluate(
+            load_detector(checkpoint),
+            [ScoredSplit(stores[name], split) for name in recorded for split in recorded[name]],
+            layout=layout,
+            trainer=make_trainer(default_root_dir=nowhere, callbacks=[], logger=False),
+            batch_size=batch_size,
+            num_workers=num_workers,
+            run_dir=Path(nowhere),
+            checkpoint_hash=checkpoint_hash,
+            embeddings=False,
+        )
+        predictions = read_predictions(Path(nowhere) / "predictions.parquet")
+        unscored = read_unscored(Path(nowhere) / "unscored.parquet")
+    checks = [
+        _hash_check(f"weights, {checkpoint.name}", card.scored_checkpoint, checkpoint_hash),
+        _hash_check("config.yaml", card.config_hash, sha256_of_file(run_dir / "config.yaml")),
+        *_data_checks(card, stores),
+        *_table_checks(run_dir, predictions),
+        _report_check(run_dir, card),
+    ]
+    found = _measure(card, predictions, unscored)
+    return Verification(str(run_dir), checks, list(_comparisons(recorded, found)))
+
+
+def _recorded_metrics(run_dir: Path, card: RunCard) -> dict[str, Any]:
+    recorded: dict[str, Any] = card.metrics.get("datasets", {})
+    if not recorded:
+        raise DataError(
+            f"{run_dir / 'run.json'} holds no metrics to verify; "
+            f"`unmask evaluate run={run_dir}` measures the run and records them."
+        )
+    return recorded
+
+
+def _datasets_of(card: RunCard) -> list[str]:
+    return list(dict.fromkeys([*card.metrics["datasets"], *card.split_hashes]))
+
+
+def _open_store(card: RunCard, dataset: str, data_dir: Path) -> FaceStore:
+    """Open a data set's crops where they were, or under the same name below ``data_dir``."""
+    if dataset not in card.stores:
+        raise DataError(f"The run does not record where the face crops of '{dataset}' lie.")
+    recorded = Path(card.stores[dataset])
+    places = [recorded, data_dir / "faces" / recorded.name]
+    for place in places:
+        if (place / "faces.parquet").is_file():
+            return FaceStore.open(place)
+    raise DataError(
+        f"The face crops of '{dataset}' are neither at {places[0]} nor at {places[1]}. Run "
+        "`unmask prepare` with the settings of the run, or name their place with paths.data_dir."
+    )
+
+
+def _scored_checkpoint(run_dir: Path, card: RunCard) -> tuple[Path, str]:
+    """Return the checkpoint behind the predictions, else the best, with its SHA-256."""
+    best = run_dir / card.best_checkpoint
+    others = sorted((run_dir / "checkpoints").glob("*.ckpt"))
+    for path in dict.fromkeys((best, *others)):
+        if path.is_file() and sha256_of_file(path) == card.scored_checkpoint:
+            return path, card.scored_checkpoint
+    # Where it is missing, opening it says so.
+    return best, sha256_of_file(best) if best.is_file() else ""
+
+
+def _hash_check(what: str, recorded: str | None, found: str | None) -> Check:
+    if recorded is None:
+        return Check(what, "not recorded")
+    if recorded == found:
+        return Check(what, "equal")
+    return Check(what, "differs", f"{recorded[:12]} recorded, {(found or 'nothing')[:12]} found")
+
+
+def _data_checks(card: RunCard, stores: dict[str, FaceStore]) -> Iterator[Check]:
+    for name, store in stores.items():
+        yield _hash_check(
+            f"manifest of {name}", card.manifest_hashes.get(name), store.manifest_hash
+        )
+        recorded, found = card.split_hashes.get(name, {}), split_hashes(store.videos)
+        for split in sorted(recorded.keys() | found.keys()):
+            there = recorded.get(split) if recorded else None
+            yield _hash_check(
+                f"videos and labels of {name}, {split}",
+                "no such split" if recorded and there is None else there,
+                found.get(split),
+            )
+
+
+def _table_checks(run_dir: Path, fresh: pd.DataFrame) -> Iterator[Check]:
+    """Compare the scores in the run's folder with those of now, split by split."""
+    try:
+        recorded = read_predictions(run_dir / "predictions.parquet")
+    except (DataError, PredictionsError) as error:
+        yield Check("predictions.parquet", "differs", str(error))
+        return
+    columns = [*PREDICTIONS_KEY, "split", "score", "label"]
+    both = recorded[columns].merge(
+        fresh[columns], on=[*PREDICTIONS_KEY, "split"], how="outer", indicator=True
+    )
+    for key, part in both.groupby(["dataset", "split"], sort=True):
+        yield _score_check(f"scores of {', '.join(map(str, key))}", part)
+
+
+def _score_check(what: str, part: pd.DataFrame) -> Check:
+    """Judge the clips of one split, joined from then and now."""
+    is_alone = part["_merge"] != "both"
+    if is_alone.any():
+        return Check(what, "differs", f"{is_alone.sum()} of {len(part)} clips are in one only")
+    if (part["label_x"] != part["label_y"]).any():
+        return Check(what, "differs", "labels are not the same")
+    largest = float((part["score_x"] - part["score_y"]).abs().max())
+    if largest == 0:
+        return Check(what, "equal")
+    state: State = "close" if largest <= SCORE_TOLERANCE else "differs"
+    return Check(what, state, f"by up to {largest:.2g}")
+
+
+def _report_check(run_dir: Path, card: RunCard) -> Check:
+    """Compare what ``metrics.json`` says with what ``run.json`` repeats of it."""
+    path = run_dir / "metrics.json"
+    if not path.is_file():
+        return Check("metrics.json", "not recorded")
+    same = headline_metrics(read_json(path)) == card.metrics
+    detail = "" if same else "it says something else than run.json"
+    return Check("metrics.json", "equal" if same else "differs", detail)
+
+
+def _measure(card: RunCard, predictions: pd.DataFrame, unscored: pd.DataFrame) -> dict[str, Any]:
+    """Measure as the run was measured."""
+    names = Protocol.__dataclass_fields__
+    settings = {k: v for k, v in card.metrics["protocol"].items() if k in names}
+    content = measure(
+        predictions,
+        unscored,
+        source_datasets=card.source_datasets or [card.source_dataset],
+        threshold_split=card.others.get("threshold_from") or "val",
+        protocol=Protocol(**settings),
+        leaks=card.leaks if card.leak_allowed else None,
+    )
+    return headline_metrics(content)
+
+
+def _comparisons(recorded: dict[str, Any], found: dict[str, Any]) -> Iterator[Comparison]:
+    for dataset, splits in recorded.items():
+        for split, metrics in splits.items():
+            now = found["datasets"].get(dataset, {}).get(split, {})
+            for name, estimate in metrics.items():
+                if isinstance(estimate, dict):
+                    yield Comparison(
+                        dataset=dataset,
+                        split=split,
+                        metric=name,
+                        recorded=estimate["value"],
+                        low=estimate["low"],
+                        high=estimate["high"],
+                        found=now.get(name, {}).get("value"),
+                    )

@@ -1,0 +1,44 @@
+"""A verdict on one file, with its evidence: the path that command line, Python and page share.
+
+A file is decoded and searched for faces once, whatever the number of models. Every crop is encoded
+as the crops of the training were and cut into clips as these were, so that a score here equals the
+one that ``unmask evaluate`` writes. Only encoded crops are kept, so that an hour of video needs
+little more memory than a minute of it.
+"""
+
+from unmask.verdict.evidence import (
+    Caution,
+    Clip,
+    Evidence,
+    FaceSeen,
+    FrameSeen,
+    Input,
+    Model,
+    Picture,
+    Track,
+    Vote,
+)
+from unmask.verdict.page import render_html
+from unmask.verdict.predictor import Predictor, load_detector
+from unmask.verdict.progress import CancelledError
+from unmask.verdict.source import InputLimits
+from unmask.verdict.voting import Rule
+
+__all__ = [
+    "CancelledError",
+    "Caution",
+    "Clip",
+    "Evidence",
+    "FaceSeen",
+    "FrameSeen",
+    "Input",
+    "InputLimits",
+    "Model",
+    "Picture",
+    "Predictor",
+    "Rule",
+    "Track",
+    "Vote",
+    "load_detector",
+    "render_html",
+]
