@@ -8,13 +8,14 @@ import pytest
 
 from unmask.cli.main import main
 
-CHECKS = [
-    "trainer.fast_dev_run=true", "trainer.limit_train_batches=2", "trainer.overfit_batches=1",
-    "trainer.limit_val_batches=1", "debug=fdr", "debug=overfit", "debug=limit",
-]  # fmt: skip
+CHECKS = ["trainer.fast_dev_run=true", "trainer.limit_train_batches=2", "trainer.overfit_batches=1"]
+MORE_CHECKS = [
+    pytest.param(word, marks=pytest.mark.slow)
+    for word in ("trainer.limit_val_batches=1", "debug=fdr", "debug=overfit", "debug=limit")
+]
 
 
-@pytest.mark.parametrize("word", CHECKS)
+@pytest.mark.parametrize("word", [*CHECKS, *MORE_CHECKS])
 def test_a_check_ends_well_and_leaves_no_run(
     word: str, train_tiny: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -28,6 +29,7 @@ def test_a_check_ends_well_and_leaves_no_run(
     assert ("metrics.csv" in left) == ("fast_dev_run" not in word and "fdr" not in word)
 
 
+@pytest.mark.slow
 def test_the_same_batch_is_learned_by_heart(train_tiny: Callable[..., Path]) -> None:
     run_dir = train_tiny(
         "debug=overfit", "trainer.max_epochs=60", "optimizer.lr=0.01", "trainer.overfit_batches=1"
@@ -44,7 +46,10 @@ def test_a_run_without_any_logger_is_trained_scored_and_reported(
     assert not (run_dir / "metrics.csv").exists()
 
 
-@pytest.mark.parametrize("word", ["logger=tensorboard", "logger=[csv,tensorboard]"])
+@pytest.mark.parametrize(
+    "word",
+    ["logger=tensorboard", pytest.param("logger=[csv,tensorboard]", marks=pytest.mark.slow)],
+)
 def test_tensorboard_leaves_event_files(word: str, train_tiny: Callable[..., Path]) -> None:
     run_dir = train_tiny(word, "test=false")
     assert list((run_dir / "tensorboard").glob("events.out.tfevents.*"))

@@ -91,7 +91,9 @@ def run_verb(
     flags = get_args_parser().parse_intermixed_args(arguments)
     # Hydra itself takes no flag behind an override.
     options = [word for word in arguments if word not in flags.overrides]
-    sys.argv = [f"unmask {verb}", *options, *flags.overrides]
+    # Its own help composes nothing of ours, and refuses our words.
+    words = [] if flags.hydra_help else flags.overrides
+    sys.argv = [f"unmask {verb}", *options, *words]
     only_shows = flags.help or flags.hydra_help or flags.info or flags.shell_completion
     try:
         if not only_shows:

@@ -1,11 +1,12 @@
 """One training run: from a store of face crops to the checkpoint that validation chose."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import lightning as L  # noqa: N812 - the library's own convention
 import torch
@@ -32,6 +33,11 @@ from unmask.training.curves import carry_curves
 from unmask.training.datamodule import ClipDataModule
 from unmask.training.task import DetectionTask
 from unmask.training.tracking import Tracking
+
+_NOT_VALIDATED: Final = (
+    "Training ended before its first validation, so that no epoch could be chosen. Look at "
+    "trainer.max_epochs, max_steps, max_time and check_val_every_n_epoch."
+)
 
 
 @dataclass(frozen=True)
@@ -191,7 +197,7 @@ def _fit(
     trainer = recipe.make_trainer(
         default_root_dir=run_dir, callbacks=_callbacks(recipe, loggers), logger=loggers or False
     )
-    with _what_is_on_purpose():
+    with _what_is_on_purpose(), _refusals_of_lightning():
         trainer.fit(task, data, ckpt_path=resume, weights_only=True)
 
 
@@ -232,12 +238,22 @@ def _refusals_of(group: str) -> Iterator[None]:
         raise ConfigError(f"`{group}` cannot be built: {str(error).strip()}") from error
 
 
+@contextmanager
+def _refusals_of_lightning() -> Iterator[None]:
+    """Turn what Lightning says of settings that do not fit the data into a sentence."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise ConfigError(f"`trainer` does not fit: {error}") from error
+    except RuntimeError as error:
+        if "conditioned on metric" not in str(error):
+            raise
+        raise ConfigError(f"{_NOT_VALIDATED} (callbacks.early_stopping: {error})") from error
+
+
 def _summary_of(checkpointing: BestCheckpoint, detector: AnyDetector) -> TrainSummary:
     if checkpointing.best_model_score is None:
-        raise ConfigError(
-            "Training ended before its first validation, so that no epoch could be chosen. Look at "
-            "trainer.max_epochs, max_steps, max_time and check_val_every_n_epoch."
-        )
+        raise ConfigError(_NOT_VALIDATED)
     best_checkpoint = Path(checkpointing.best_model_path)
     return TrainSummary(
         best_checkpoint=best_checkpoint,
@@ -258,6 +274,8 @@ def _callbacks(recipe: Recipe, loggers: list[Logger]) -> list[Callback]:
 
 
 def _make_loggers(recipe: Recipe, run_dir: Path) -> list[Logger]:
+    # A store of files needs no database and no server; newer versions of MLflow want to be told.
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     return [
         make if isinstance(make, Logger) else make(save_dir=str(run_dir))
         for make in recipe.make_loggers
