@@ -15,9 +15,10 @@ from playwright.sync_api import BrowserContext, sync_playwright
 from unmask.data.manifest import FACES, write_table
 from unmask.data.store import FaceStore
 
-# How long an example takes depends on what else the machine does; speed belongs to benchmarks/.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+# How long anything takes depends on what else the machine does; speed belongs to benchmarks/.
+settings.register_profile("fast", deadline=None, max_examples=20)
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.load_profile("fast")  # `make test-slow` draws thoroughly
 
 StoreMaker = Callable[..., FaceStore]
 
@@ -70,7 +71,7 @@ def browser() -> Iterator[BrowserContext]:
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
         context = chromium.new_context()
-        context.set_default_timeout(120_000)
+        context.set_default_timeout(0)  # what hangs, pytest ends
         yield context
         chromium.close()
 

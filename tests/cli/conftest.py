@@ -60,3 +60,9 @@ def train_tiny(paths: list[str], workplace: Path) -> Callable[..., Path]:
 def trained_run(train_tiny: Callable[..., Path]) -> Path:
     """Return the folder of a finished run."""
     return train_tiny()
+
+
+@pytest.fixture(scope="session")
+def other_run(train_tiny: Callable[..., Path]) -> Path:
+    """Return the folder of a finished run that differs from `trained_run` by its seed."""
+    return train_tiny("seed=1")

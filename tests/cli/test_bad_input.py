@@ -107,6 +107,7 @@ def test_a_run_that_is_none_is_named(
     assert "No finished training run" in refusal("report", f"runs={tmp_path}/*", *paths)
 
 
+@pytest.mark.slow
 def test_an_unreadable_crop_is_named(
     refusal: Callable[..., str], trained_run: Path, train_tiny: Train, workplace: Path
 ) -> None:
@@ -215,6 +216,7 @@ def test_videos_without_a_face_are_said_and_not_trained_on(
     assert "failures.parquet" in said
 
 
+@pytest.mark.slow
 def test_a_shell_sees_exit_code_2_and_no_traceback() -> None:
     command = [sys.executable, "-m", "unmask.cli.main", "train", "model=efb0_lstm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

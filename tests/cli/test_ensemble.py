@@ -80,7 +80,14 @@ def ensemble(tmp_path: Path) -> Ensemble:
     return run
 
 
-@pytest.mark.parametrize("rule", ["hard", "soft", "accuracy", "auc", "grid", "stacking"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "hard",
+        "grid",
+        *(pytest.param(r, marks=pytest.mark.slow) for r in ("soft", "accuracy", "auc", "stacking")),
+    ],
+)
 def test_every_rule_leaves_a_run_with_a_report(
     runs: str, ensemble: Ensemble, rule: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +108,7 @@ def test_every_rule_leaves_a_run_with_a_report(
     assert ("a tie counts as fake" in said) == (rule == "hard")
 
 
+@pytest.mark.slow
 def test_the_number_of_clips_behind_a_score_counts(runs: str, ensemble: Ensemble) -> None:
     tables = []
     for top_k in (1, 2):
@@ -112,6 +120,7 @@ def test_the_number_of_clips_behind_a_score_counts(runs: str, ensemble: Ensemble
     assert (tables[0] > tables[1]).all()
 
 
+@pytest.mark.slow
 def test_runs_below_a_matched_folder_do_not_join_unasked(
     tmp_path: Path, runs: str, ensemble: Ensemble
 ) -> None:
@@ -120,6 +129,7 @@ def test_runs_below_a_matched_folder_do_not_join_unasked(
     assert set(card["members"]) == {"a", "b", "c"}
 
 
+@pytest.mark.slow
 def test_soft_voting_of_equal_runs_is_that_run(tmp_path: Path, ensemble: Ensemble) -> None:
     one, two = make_run(tmp_path / "train/a", 0), make_run(tmp_path / "train/b", 0)
     out_dir = ensemble(f"runs=[{one},{two}]")
@@ -132,6 +142,7 @@ def test_soft_voting_of_equal_runs_is_that_run(tmp_path: Path, ensemble: Ensembl
     assert together["at_half"] == alone["at_half"]
 
 
+@pytest.mark.slow
 def test_report_reads_an_ensemble_beside_its_members(
     runs: str, ensemble: Ensemble, tmp_path: Path
 ) -> None:
@@ -160,6 +171,7 @@ def test_videos_without_a_face_and_leaks_carry_over(tmp_path: Path, ensemble: En
     assert json.loads((out_dir / "metrics.json").read_text())["leak_allowed"] is True
 
 
+@pytest.mark.slow
 def test_runs_of_one_name_are_kept_apart(tmp_path: Path, ensemble: Ensemble) -> None:
     one, two = make_run(tmp_path / "x/run", 0), make_run(tmp_path / "y/run", 1)
     card = json.loads((ensemble(f"runs=[{one},{two}]") / "run.json").read_text())

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,19 +10,16 @@ from playwright.sync_api import BrowserContext, Page
 
 from unmask.cli.main import main
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 MAX_BYTES = 5_000_000
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
 @pytest.fixture(scope="module")
-def folder(
-    trained_run: Path, train_tiny: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def folder(trained_run: Path, other_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a comparison of two runs with names that no line is broad enough for."""
-    other = train_tiny("seed=1")
     out = tmp_path_factory.mktemp("comparison")
-    for run in (trained_run, other):
+    for run in (trained_run, other_run):
         name = f"{run.name}_plain_cnn_transformer_with_a_long_name_on_synthetic_ffpp"
         shutil.copytree(run, out / name)
         card = json.loads((run / "run.json").read_text())

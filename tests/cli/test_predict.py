@@ -22,8 +22,6 @@ from unmask.training.release import card_hash
 from unmask.verdict import Predictor, render_html
 from unmask.video.writer import write_video
 
-Train = Callable[..., Path]
-
 
 @pytest.fixture(scope="session")
 def test_videos(trained_run: Path) -> pd.DataFrame:
@@ -36,11 +34,6 @@ def test_videos(trained_run: Path) -> pd.DataFrame:
     table = pd.read_parquet(store / "videos.parquet").set_index("video_id")["path"]
     root = Path(config["data"]["root"])
     return videos.assign(path=[root / table[video_id] for video_id in videos["video_id"]])
-
-
-@pytest.fixture(scope="session")
-def other_run(train_tiny: Train) -> Path:
-    return train_tiny("seed=1")
 
 
 @pytest.fixture
@@ -126,7 +119,13 @@ def test_the_card_travels_inside_the_model(trained_run: Path, test_videos: pd.Da
     assert evidence.band.source == "synthetic_ffpp, val"
 
 
-@pytest.mark.parametrize("voting", ["soft", "hard", "auc", "grid", "stacking"])
+@pytest.mark.parametrize(
+    "voting",
+    [
+        "stacking",
+        *(pytest.param(v, marks=pytest.mark.slow) for v in ("soft", "hard", "auc", "grid")),
+    ],
+)
 def test_an_ensemble_answers_as_its_combination_of_predictions(
     voting: str,
     trained_run: Path,

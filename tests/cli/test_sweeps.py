@@ -67,14 +67,14 @@ def words_said(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_job_with_bad_input_is_reported_and_the_others_go_on(
     sweep: Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = sweep("loader.batch_size=8,0,4", code=1)
-    assert outcomes_of(folder) == ["done", "bad input", "done"]
-    assert "loader.batch_size=0" in jobs_of(folder)[1]["says"]
+    folder = sweep("loader.batch_size=0,8", code=1)
+    assert outcomes_of(folder) == ["bad input", "done"]
+    assert "loader.batch_size=0" in jobs_of(folder)[0]["says"]
     said = words_said(capsys)
-    assert "1 of 3 jobs failed. Best on validation: job" in said
+    assert "1 of 2 jobs failed. Best on validation: job" in said
     assert "greater than 0" in said
-    assert (folder / "overview.html").is_file()
-    assert len(json.loads((folder / "sweep.json").read_text())["jobs"]) == 3
+    assert list(folder.glob("1_*/report.html"))
+    assert len(json.loads((folder / "sweep.json").read_text())["jobs"]) == 2
 
 
 def test_a_job_with_an_unexpected_error_is_reported_and_the_others_go_on(
@@ -95,7 +95,7 @@ def test_a_job_with_an_unexpected_error_is_reported_and_the_others_go_on(
     assert "Traceback" in log.read_text()
 
 
-@pytest.mark.parametrize("signal", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("signal", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
 def test_who_ends_a_sweep_ends_all_of_it(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], signal: str
 ) -> None:
@@ -133,6 +133,7 @@ def test_a_sweep_that_cannot_be_composed_exits_with_2(sweep: Sweep, words: list[
     assert jobs_of(sweep(*words, code=2)) == []
 
 
+@pytest.mark.slow
 def test_a_second_sweep_trains_nothing_and_shows_the_same_report(
     sweep: Sweep, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_second_sweep_trains_nothing_and_shows_the_same_report(
     assert f"Report: {third}/overview.html" in said
 
 
+@pytest.mark.slow
 def test_a_tested_job_gives_its_tracker_metrics_and_report(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +178,7 @@ def test_a_tested_job_gives_its_tracker_metrics_and_report(
     assert (len(given), metrics.stat().st_mtime_ns) == (2, before)
 
 
+@pytest.mark.slow
 def test_what_decides_the_result_is_trained_anew_and_what_does_not_is_not(sweep: Sweep) -> None:
     sweep("seed=1", "test=false")
     again = sweep("seed=1", "test=false", "trainer.enable_progress_bar=true", name="shown")
@@ -187,6 +190,7 @@ def test_what_decides_the_result_is_trained_anew_and_what_does_not_is_not(sweep:
         assert [job["says"] for job in jobs_of(other)] == ["trained"]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_scored_on_the_set_that_it_lacks(sweep: Sweep) -> None:
     [run] = [Path(job["run_dir"]) for job in jobs_of(sweep("seed=1"))]
     before = (run / "checkpoints").stat().st_mtime_ns
@@ -225,6 +229,7 @@ def study_of(folder: Path) -> Any:
 SEARCH = ("hparams_search=lr_dropout", "hydra.sweeper.sampler.n_startup_trials=1")
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_with_its_study(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
     first = sweep(*SEARCH, "hydra.sweeper.n_trials=2")
     assert [trial.value for trial in study_of(first).trials] == [
@@ -250,6 +255,7 @@ def test_a_search_never_sees_a_test_set(sweep: Sweep) -> None:
     assert job["value"] == json.loads((run / "run.json").read_text())["val_video_auc"]
 
 
+@pytest.mark.slow
 def test_a_failed_trial_does_not_stop_a_search(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,6 @@ def demo(folder: Path, number: int) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 def test_the_demo_detects_and_repeats_to_the_last_bit(tmp_path: Path) -> None:
     first, second = demo(tmp_path, 1), demo(tmp_path, 2)
     content = (first / "metrics.json").read_bytes()

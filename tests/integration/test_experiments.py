@@ -67,7 +67,6 @@ def on_demo_data(name: str, data_dir: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # minutes where other tests run beside it
 @pytest.mark.filterwarnings("ignore:.*exists and is not empty.*")  # as the command line does
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_trains_and_is_measured_on_the_demos_data(

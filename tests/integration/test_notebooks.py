@@ -76,7 +76,7 @@ def execute(path: Path, runs: str, monkeypatch: pytest.MonkeyPatch) -> str:
     # Equal to `jupyter execute`, apart from not writing.
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+        notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     )
     client.execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]

@@ -16,6 +16,7 @@ from unmask.models.detector import Detector, fake_scores
 from unmask.models.heads.recurrent import LSTMHead
 from unmask.models.plain_cnn import PlainCNN
 
+pytestmark = pytest.mark.slow  # it trains
 SIZE, NUM_FRAMES = 48, 2
 IS_FRAME = torch.ones(1, NUM_FRAMES, dtype=torch.bool)
 make = partial(planted_clip, num_frames=NUM_FRAMES, size=SIZE, strength=0.2)

@@ -45,7 +45,6 @@ def test_chance_stays_in_its_interval_with_so_many_clips() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # minutes where other tests run beside it
 @pytest.mark.parametrize("head", truth.HEADS)
 def test_heads_see_what_they_can_see(head: str, store: FaceStore, tmp_path: Path) -> None:
     aucs = truth.measure(head, store, tmp_path)

@@ -22,6 +22,7 @@ from unmask.config.schema import (
     TrainConfig,
     sets_of,
 )
+from unmask.config.trust import refuse_foreign, with_new_names
 from unmask.config.validate import typed
 from unmask.core.errors import ConfigError, DataError
 from unmask.data.audit import count_by_kind, refuse_leaks
@@ -260,7 +261,8 @@ def read_train_config(run_dir: Path) -> TrainConfig:
     """Read the configuration that a run was trained with.
 
     Raises:
-        ConfigError: If it does not fit this version.
+        ConfigError: If it does not fit this version, or names anything but what shipped
+            configurations name at its place, which is then not imported.
         DataError: If there is none.
     """
     path = run_dir / "config.yaml"
@@ -269,6 +271,10 @@ def read_train_config(run_dir: Path) -> TrainConfig:
     config = OmegaConf.load(path)
     if not isinstance(config, DictConfig):
         raise DataError(f"{path} is not a configuration that `unmask train` wrote.")
-    content: Any = OmegaConf.to_container(config)
-    trained: TrainConfig = typed("train", OmegaConf.create(modernised(content)))
+    content = modernised(with_new_names(OmegaConf.to_container(config, resolve=False)))
+    try:
+        refuse_foreign(content, "")
+    except ConfigError as error:
+        raise ConfigError(f"{path} cannot be used: {error}") from error
+    trained: TrainConfig = typed("train", OmegaConf.create(content))
     return trained

@@ -21,6 +21,7 @@ from rich.console import Console
 from unmask.cli.jobs import CallRefused, FolderWatch, run_recorded
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
+from unmask.config.trust import trust_command_line
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import ConfigError, UnmaskError
 from unmask.runs.claim import RUN_FOLDER_VARIABLE
@@ -194,9 +195,11 @@ def _call(verb: str, config: DictConfig) -> Call:
     hydra_config = HydraConfig.get()
     runtime = hydra_config.runtime
     content: Any = OmegaConf.to_container(config, resolve=True)
+    section = typed(verb, config)
+    trust_command_line(content)
     return Call(
         verb=verb,
-        config=typed(verb, config),
+        config=section,
         content=content,
         choices={str(group): str(choice) for group, choice in runtime.choices.items()},
         run_dir=Path(runtime.output_dir),

@@ -6,6 +6,8 @@ from typing import Any
 import hydra.utils
 from omegaconf import OmegaConf
 
+from unmask.config.targets import target_problems
+from unmask.config.trust import refuse_foreign, require_own, targets, with_new_names
 from unmask.core.errors import ConfigError
 
 Node = dict[str, Any]
@@ -45,36 +47,43 @@ def build_untrained(model: Node) -> Any:  # noqa: ANN401 - config knows no netwo
         model: The ``model`` node that the checkpoint holds.
 
     Raises:
-        ConfigError: If a ``_target_`` lies outside ``unmask.``: a checkpoint is data from
-            somebody else and must not name code to run.
+        ConfigError: As :func:`build_foreign`.
     """
-    foreign = [target for target in targets(model) if not target.startswith("unmask.models.")]
-    if foreign:
-        raise ConfigError(
-            f"The model configuration names '{foreign[0]}', which is not part of unmask.models; "
-            "it was not run."
-        )
-    return build(_without_pretrained(model))
+    return build_foreign(_without_pretrained(model), "model")
 
 
-def targets(node: Any) -> list[str]:  # noqa: ANN401 - any part of a configuration
-    """List every ``_target_`` in a node.
+def build_foreign(node: Any, path: str) -> Any:  # noqa: ANN401 - a config can name any class
+    """Build what somebody else's file describes, if nothing but shipped classes stand in it.
 
-    Example:
-        >>> targets({"_target_": "a.B", "head": {"_target_": "a.C"}})
-        ['a.B', 'a.C']
+    Args:
+        node: Plain values from the file.
+        path: The place of such a node in a configuration, e.g. ``"model"`` or ``"clips"``.
+
+    Returns:
+        The object.
+
+    Raises:
+        ConfigError: If it names anything but what shipped configurations name at its place
+            (:func:`~unmask.config.trust.refuse_foreign`), which is not imported, or does not fit
+            what it names. Nothing is built then.
     """
-    if isinstance(node, list):
-        return [target for item in node for target in targets(item)]
-    if not isinstance(node, dict):
-        return []
-    own = [str(node["_target_"])] if "_target_" in node else []
-    return own + [target for value in node.values() for target in targets(value)]
+    if not isinstance(node, dict) or "_target_" not in node:
+        raise ConfigError(f"`{path}` names no class.")
+    node = with_new_names(node)
+    refuse_foreign(node, path)
+    for target in targets(node):
+        require_own(target)
+    problem = next(target_problems(node, path), None)
+    if problem is not None:
+        raise ConfigError(problem)
+    return build(node)
 
 
 def _without_pretrained(model: Node) -> Node:
     node = copy.deepcopy(model)
-    backbone = node.get("backbone", {})
+    backbone = node.get("backbone") if isinstance(node, dict) else None
+    if not isinstance(backbone, dict):
+        return node
     for key, value in (("pretrained", False), ("weights", None)):
         if key in backbone:
             backbone[key] = value

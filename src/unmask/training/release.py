@@ -10,28 +10,15 @@ from typing import Any, Final
 
 import torch
 
-from unmask.config.build import build, targets
+from unmask.config.build import build_foreign
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import atomic_path, sha256_of_file, sha256_of_json
 from unmask.data.dataset import ClipLayout
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
-from unmask.training.checkpoint import read_checkpoint
+from unmask.training.checkpoint import deciding_recipe, read_checkpoint
 
 MODEL_FILE: Final = "model.ckpt"
 CARD_FORMAT: Final = 1
-# All that a checkpoint, which may come from anybody, can have built for its crops and clips.
-_BUILDABLE: Final = frozenset(
-    f"unmask.{name}"
-    for name in (
-        "video.reader.PyAVReader", "video.reader.DecordReader",
-        "video.sampling.UniformSampling", "video.sampling.FirstSampling",
-        "video.sampling.RateSampling",
-        "faces.detect.MTCNNDetector", "faces.verify.MTCNNVerifier", "faces.track.IoUTracker",
-        "faces.crop.SquareCropper", "faces.align.AlignedCropper",
-        "data.dataset.ClipLayout", "data.caps.AllFaces", "data.caps.FaceCap",
-        "data.caps.FirstFramesCap", "data.caps.MeanFramesCap",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,22 +62,20 @@ def clip_recipe(checkpoint: dict[str, Any], path: Path) -> ClipRecipe:
         CheckpointError: If it does not say, as checkpoints of early versions, or names anything
             but the parts that prepare crops.
     """
-    recipe = checkpoint["unmask"].get("recipe") or {}
+    recipe = deciding_recipe(checkpoint["unmask"].get("recipe") or {})
     crops, clips = recipe.get("crops"), recipe.get("clips")
     if not isinstance(crops, dict) or not isinstance(clips, dict):
         raise CheckpointError(
             f"{path} does not say how its face crops and clips were cut, so a file cannot be cut "
             "alike; train the model again with this version."
         )
-    foreign = [name for name in targets([crops, clips]) if name not in _BUILDABLE]
-    if foreign:
-        raise CheckpointError(f"{path} names '{foreign[0]}' to cut crops with; it was not run.")
     parts = ("reader", "sampling", "detector", "verifier", "tracker", "cropper")
     try:
-        extractor = FaceExtractor(**{part: build(crops[part]) for part in parts})
-        layout: ClipLayout = build(clips)
-    except (ConfigError, KeyError) as error:
-        raise CheckpointError(f"The crops that {path} names cannot be cut: {error}.") from error
+        layout: ClipLayout = build_foreign(clips, "clips")
+        built = {part: build_foreign(crops.get(part), f"prepare.{part}") for part in parts}
+    except ConfigError as error:
+        raise CheckpointError(f"The crops that {path} describes cannot be cut: {error}") from error
+    extractor = FaceExtractor(**built)
     return ClipRecipe(extractor, str(crops.get("image_format", "jpeg")), layout, crops, clips)
 
 

@@ -30,9 +30,10 @@ def slow_variance(labels: Labels, first: Scores, second: Scores) -> float:
     return float(contrast @ covariance @ contrast)
 
 
-def test_the_variance_equals_its_slow_definition_with_and_without_ties() -> None:
+@pytest.mark.parametrize("num_tables", [50, pytest.param(300, marks=pytest.mark.slow)])
+def test_the_variance_equals_its_slow_definition_with_and_without_ties(num_tables: int) -> None:
     generator = np.random.default_rng(3)
-    for index in range(300):
+    for index in range(num_tables):
         labels = np.concatenate([[0, 0, 1, 1], generator.integers(0, 2, generator.integers(0, 40))])
         pair = generator.normal(0.5 * labels, 1, (2, len(labels)))
         first, second = pair.round(1) if index % 2 else pair

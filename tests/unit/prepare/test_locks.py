@@ -52,7 +52,7 @@ def test_one_call_waits_until_the_other_has_made_its_data(tmp_path: Path) -> Non
     inside = threading.Event()
 
     def other() -> None:
-        inside.wait(30)
+        inside.wait()
         with in_turn(tmp_path / "data"):
             happened.append("second")
 
@@ -63,7 +63,7 @@ def test_one_call_waits_until_the_other_has_made_its_data(tmp_path: Path) -> Non
         thread.join(0.2)
         assert thread.is_alive()
         happened.append("first")
-    thread.join(30)
+    thread.join()
     assert happened == ["first", "second"]
 
 

@@ -206,6 +206,7 @@ def test_the_mark_stands_at_the_numbers_of_its_data_set_alone(leaky: list[Compar
     assert heat_marks(variants, ["home", "away"]).to_numpy().tolist() == [["*", ""], ["*!", ""]]
 
 
+@pytest.mark.slow
 def test_a_ranking_on_the_data_trained_on_carries_the_mark(
     leaky: list[ComparedRun], make_run: MakeRun
 ) -> None:
@@ -259,6 +260,7 @@ def test_the_same_seed_again_is_no_second_sample(make_run: MakeRun) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_repeat_is_named_with_the_run_that_counts(make_run: MakeRun) -> None:
     runs = [make_run("m", folder="1/"), make_run("m", folder="2/"), make_run("m", seed=2)]
     page = render_overview(runs, PROTOCOL)
@@ -288,7 +290,6 @@ def test_what_only_limits_or_repeats_is_no_part_of_a_recipe(
     assert recipes[0] == recipes[1]
     assert recipes[0] == {
         "model": '"x"', "prepare.size": "3", "data.sets.a.name": '"a"',
-        "data.sets.a.split.root": '"s"',
     }  # fmt: skip
     seeds = [make_run("m", seed=seed, recipe=recipe) for seed, recipe in enumerate(recipes)]
     assert [len(one.runs) for one in group_variants(seeds)] == [2]

@@ -30,6 +30,7 @@ def forms(overview: Overview) -> tuple[str, str, str]:
 # Large tables of comparisons
 
 
+@pytest.mark.slow
 def test_a_difference_can_be_found_among_26_rows(make_run: MakeRun) -> None:
     targets = {name: range(30) for name in ("away", "far")}
     runs = [make_run("best", gap=0.9, targets=targets)]
@@ -43,6 +44,7 @@ def test_a_difference_can_be_found_among_26_rows(make_run: MakeRun) -> None:
     assert all(one.p_holm is not None and floor <= one.p_holm < 0.05 for one in found)
 
 
+@pytest.mark.slow
 def test_a_target_of_many_people_is_drawn_less_often_and_both_counts_are_printed(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +60,7 @@ def test_the_floor_of_the_p_values_is_printed(make_run: MakeRun) -> None:
     assert "Of 400 draws, no p (Holm) of this 1 row can be below 0.00499." in page.markdown
 
 
+@pytest.mark.slow
 def test_a_data_set_that_some_seeds_lack_is_named_beside_the_ranking(make_run: MakeRun) -> None:
     runs = [make_run("m"), make_run("m", seed=2, targets={"home": range(8)})]
     page = render_overview(runs, PROTOCOL)
@@ -118,6 +121,7 @@ def test_the_page_draws_all_variants_in_the_order_of_the_ranking(sweep: list[Com
     assert f"Not drawn; their own reports show them: {order[4]}, seed 2." in page.markdown
 
 
+@pytest.mark.slow
 def test_a_run_without_epochs_is_named_under_the_learning_curves(make_run: MakeRun) -> None:
     runs = [make_run("logged", curves=EPOCHS), make_run("silent")]
     assert [name for name, _ in logged_lines(group_variants(runs))] == ["logged ← home"]
@@ -125,6 +129,7 @@ def test_a_run_without_epochs_is_named_under_the_learning_curves(make_run: MakeR
     assert "Without logged epochs, and hence not drawn: silent ← home." in page.markdown
 
 
+@pytest.mark.slow
 def test_variants_without_room_are_named(make_run: MakeRun) -> None:
     one = make_run("m", targets={"away": range(4)})
     runs = [
@@ -147,6 +152,7 @@ def test_the_typical_run_is_the_lower_median_on_validation(make_run: MakeRun) ->
     assert typical_run([*runs, unknown]).name == "0.9"
 
 
+@pytest.mark.slow
 def test_the_charts_of_a_target_leave_room_for_ten_on_a_page_of_5_mb(make_run: MakeRun) -> None:
     one = make_run("m", targets={"away": range(300)}, gap=0.15)
     lines = [(f"efficientnet_b{n}_transformer ← home", one) for n in range(20)]
