@@ -39,7 +39,7 @@ from unmask.data.manifest import read_table
 from unmask.faces.boxes import iou
 from unmask.faces.extract import FaceExtractor
 from unmask.faces.mtcnn import cascade
-from unmask.prepare import prepare
+from unmask.prepare.run import prepare
 from unmask.prepare.workers import run_in_workers
 from unmask.video.reader import PyAVReader
 from unmask.video.sampling import UniformSampling

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import lightning as L  # noqa: N812 - the library's own convention
 import pandas as pd
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 from unmask.core.errors import ConfigError, DataError
 from unmask.data.batch import Clip, collate_clips
@@ -13,10 +13,11 @@ from unmask.data.dataset import (
     Augmentation,
     BlendedClips,
     ClipLayout,
+    ClipRequest,
     FaceClips,
-    PlannedRequests,
 )
 from unmask.data.features import FeatureClips, FeatureTable
+from unmask.data.requests import PlannedRequests, RequestsInOrder, Share
 from unmask.data.samplers import SamplingPolicy
 from unmask.data.splits import check_splits, require_both_classes
 from unmask.data.store import FaceStore
@@ -104,28 +105,32 @@ class ClipDataModule(L.LightningDataModule):
         return [labels[row] for row in self.plan.rows_of(0).tolist()]
 
     def train_dataloader(self) -> DataLoader[Clip]:
-        """Return sampled, augmented training clips.
-
-        Raises:
-            ConfigError: If several devices would part clips that belong together.
-        """
-        num_devices = self.trainer.world_size if self.trainer is not None else 1
-        if self.plan.together > 1 and num_devices > 1:
-            raise ConfigError(
-                f"sampler=paired needs one device, but trainer.devices gives {num_devices}: each "
-                "takes every other clip, so that no pair stays together. Set trainer.devices=1."
-            )
+        """Return this process's share of the sampled, augmented training clips."""
         if getattr(self.trainer, "overfit_batches", 0):
             # Lightning wants a fixed order then; that of the first epoch mixes the classes.
             return self._loader(Subset(self.train_clips, self.plan.rows_of(0).tolist()))
-        return self._loader(self.train_clips, PlannedRequests(self.plan, seed=self.seed))
+        share = self._share(together=self.plan.together)
+        return self._loader(
+            self.train_clips, PlannedRequests(self.plan, seed=self.seed, share=share)
+        )
 
     def val_dataloader(self) -> DataLoader[Clip]:
-        """Return validation clips in order."""
-        return self._loader(self.val_clips)
+        """Return this process's share of the validation clips, in order.
+
+        Raises:
+            DataError: If there are fewer of them than processes.
+        """
+        share = self._share()
+        if len(self.val_clips) < share.num_ranks:
+            raise DataError(
+                f"Split 'val' has {len(self.val_clips)} clips, too few for {share.num_ranks} "
+                "processes; lower trainer.devices."
+            )
+        in_order = RequestsInOrder(len(self.val_clips), share) if share.num_ranks > 1 else None
+        return self._loader(self.val_clips, in_order)
 
     def _loader(
-        self, clips: Dataset[Clip], sampler: PlannedRequests | None = None
+        self, clips: Dataset[Clip], sampler: Sampler[ClipRequest] | None = None
     ) -> DataLoader[Clip]:
         return make_loader(
             clips,
@@ -134,6 +139,12 @@ class ClipDataModule(L.LightningDataModule):
             sampler=sampler,
             for_gpu=self.trainer is not None and feeds_gpu(self.trainer),
         )
+
+    def _share(self, *, together: int = 1) -> Share:
+        if self.trainer is None:
+            return Share(self.batch_size, together=together)
+        trainer = self.trainer
+        return Share(self.batch_size, trainer.global_rank, trainer.world_size, together)
 
 
 def _clips_of(
@@ -177,7 +188,7 @@ def make_loader(
     *,
     batch_size: int,
     num_workers: Workers,
-    sampler: PlannedRequests | None = None,
+    sampler: Sampler[ClipRequest] | None = None,
     for_gpu: bool = False,
 ) -> DataLoader[Clip]:
     """Build a loader of :class:`~unmask.data.batch.ClipBatch`.

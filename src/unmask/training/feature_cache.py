@@ -9,22 +9,22 @@ from typing import Any
 
 import lightning as L  # noqa: N812 - the library's own convention
 import pandas as pd
-from torch import nn
 
 from unmask.core.errors import ConfigError
 from unmask.core.files import sha256_of_file, sha256_of_json, write_json
 from unmask.data.features import Crops, FeatureTable
 from unmask.data.store import FaceStore
-from unmask.models.detector import Detector
+from unmask.models.detector import ClipDetector, Detector
 from unmask.training.datamodule import feeds_gpu, make_loader
 from unmask.training.features import EncodingTask, FeatureWriter
+from unmask.training.launch import ALONE
 from unmask.training.loader_processes import Workers
 
 # Raise it when a change to the reading of crops or to `Detector.encode` alters features.
 FEATURES_VERSION = 1
 
 
-def require_fixed_features(detector: nn.Module, augmentations: Mapping[str, object]) -> None:
+def require_fixed_features(detector: ClipDetector, augmentations: Mapping[str, object]) -> None:
     """Refuse to compute once what would differ from epoch to epoch.
 
     Args:
@@ -84,7 +84,7 @@ def cached_features(
     """
     paths = _crops_to_read(store)
     with tempfile.TemporaryDirectory() as nowhere:
-        probe = make_trainer(default_root_dir=nowhere, callbacks=[], logger=False)
+        probe = make_trainer(default_root_dir=nowhere, callbacks=[], logger=False, **ALONE)
         facts = _facts(detector, store, paths, str(probe.precision))
     folder = data_dir / "features" / f"{store.dataset}-{sha256_of_json(facts)[:16]}"
     if not folder.is_dir():
@@ -100,7 +100,9 @@ def cached_features(
                 num_workers=num_workers,
                 for_gpu=feeds_gpu(probe),
             )
-            trainer = make_trainer(default_root_dir=unfinished, callbacks=[writer], logger=False)
+            trainer = make_trainer(
+                default_root_dir=unfinished, callbacks=[writer], logger=False, **ALONE
+            )
             trainer.predict(EncodingTask(detector), loader, return_predictions=False)
             writer.close()
             pd.DataFrame({"crop_path": paths}).to_parquet(unfinished / "crops.parquet")

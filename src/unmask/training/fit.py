@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,14 +24,15 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from unmask.core.errors import ConfigError
-from unmask.models.detector import count_parameters
+from unmask.models.detector import ClipDetector, count_parameters
 from unmask.models.losses import class_weights
-from unmask.models.tall import AnyDetector
 from unmask.training.callbacks.checkpointing import BestCheckpoint
 from unmask.training.callbacks.seeding import BatchSeed
 from unmask.training.checkpoint import Provenance, check_resumable, read_checkpoint
 from unmask.training.curves import carry_curves
 from unmask.training.datamodule import ClipDataModule
+from unmask.training.launch import join
+from unmask.training.ranks import on_rank_zero, wait_for_all
 from unmask.training.task import DetectionTask
 from unmask.training.tracking import Tracking
 
@@ -85,7 +87,7 @@ class TrainSummary:
     num_trainable: int
 
 
-def build_seeded(make_detector: Callable[[], AnyDetector], seed: int) -> AnyDetector:
+def build_seeded(make_detector: Callable[[], ClipDetector], seed: int) -> ClipDetector:
     """Build a network whose initial weights the seed alone decides.
 
     Args:
@@ -101,7 +103,7 @@ def build_seeded(make_detector: Callable[[], AnyDetector], seed: int) -> AnyDete
 
 
 def train(
-    detector: AnyDetector,
+    detector: ClipDetector,
     data: ClipDataModule,
     recipe: Recipe,
     *,
@@ -140,12 +142,12 @@ def train(
         if tracking is None:
             owner.close()
     if resume is not None:
-        carry_curves(resume.parent.parent, run_dir)
+        on_rank_zero(partial(carry_curves, resume.parent.parent, run_dir))
     return _summary_of(checkpointing, detector)
 
 
 def check(
-    detector: AnyDetector,
+    detector: ClipDetector,
     data: ClipDataModule,
     recipe: Recipe,
     *,
@@ -173,7 +175,7 @@ def check(
 
 
 def _task(
-    detector: AnyDetector, data: ClipDataModule, recipe: Recipe, provenance: Provenance
+    detector: ClipDetector, data: ClipDataModule, recipe: Recipe, provenance: Provenance
 ) -> DetectionTask:
     return DetectionTask(
         detector,
@@ -197,6 +199,7 @@ def _fit(
     trainer = recipe.make_trainer(
         default_root_dir=run_dir, callbacks=_callbacks(recipe, loggers), logger=loggers or False
     )
+    join(trainer)
     with _what_is_on_purpose(), _refusals_of_lightning():
         trainer.fit(task, data, ckpt_path=resume, weights_only=True)
 
@@ -251,14 +254,19 @@ def _refusals_of_lightning() -> Iterator[None]:
         raise ConfigError(f"{_NOT_VALIDATED} (callbacks.early_stopping: {error})") from error
 
 
-def _summary_of(checkpointing: BestCheckpoint, detector: AnyDetector) -> TrainSummary:
-    if checkpointing.best_model_score is None:
+def _summary_of(checkpointing: BestCheckpoint, detector: ClipDetector) -> TrainSummary:
+    wait_for_all()
+    if not checkpointing.best_model_path:
         raise ConfigError(_NOT_VALIDATED)
     best_checkpoint = Path(checkpointing.best_model_path)
+    best = read_checkpoint(best_checkpoint)
+    score = checkpointing.best_model_score
+    if score is None:  # of processes that were spawned, Lightning hands back the path alone
+        score = best["callbacks"][checkpointing.state_key]["best_model_score"]
     return TrainSummary(
         best_checkpoint=best_checkpoint,
-        best_epoch=int(read_checkpoint(best_checkpoint)["epoch"]),
-        val_video_auc=float(checkpointing.best_model_score),
+        best_epoch=int(best["epoch"]),
+        val_video_auc=float(score),
         num_parameters=count_parameters(detector),
         num_trainable=count_parameters(detector, trainable_only=True),
     )

@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-import torch
-
 from unmask.core.errors import ConfigError
 
 Settings = dict[str, Any]
@@ -36,6 +34,8 @@ def settled(settings: Settings) -> Settings:
     """
     accelerator = settings.get("accelerator", "auto")
     if accelerator == "auto":
+        import torch  # the command line asks this module before it needs torch
+
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"
     precision = settings.get("precision")
     if precision == "auto":
@@ -60,6 +60,11 @@ def checking_words(settings: Settings) -> list[str]:
         if name.startswith("limit_") and type(settings.get(name)) is int:
             found[name] = settings[name]
     return [f"trainer.{name}={str(value).lower()}" for name, value in found.items()]
+
+
+def without_checks(settings: Settings) -> Settings:
+    """Leave out what makes a training a check."""
+    return {name: value for name, value in settings.items() if name not in _CHECKS}
 
 
 def for_scoring(settings: Settings) -> Settings:
