@@ -14,6 +14,7 @@ from unmask.cli.report import write_report
 from unmask.cli.run_data import RunData, open_run_data
 from unmask.cli.tables import audit_table
 from unmask.config.build import build
+from unmask.config.older import modernised
 from unmask.config.schema import (
     BlendConfig,
     DataConfig,
@@ -38,14 +39,13 @@ from unmask.runs.card import (
 )
 from unmask.runs.content import add_content, copy_for_other_data
 from unmask.training.checkpoint import read_detector
-from unmask.training.launch import single_if_spawned
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.score import Evaluation, ScoredSplit, operations_per_clip
 from unmask.training.score import evaluate as score
 from unmask.training.weights import hash_of_weights, require_own_weights
 from unmask.verbs.audit import audit_stores
-from unmask.verbs.objects import make_dataset, make_preparation
+from unmask.verbs.objects import make_dataset, make_preparation, make_scorer
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -119,7 +119,7 @@ def score_run(
         detector,
         _splits_to_score(data.own, data.others),
         layout=layout,
-        trainer=build(single_if_spawned(trainer))(run_dir=run_dir, callbacks=[], loggers=[]),
+        trainer=make_scorer(trainer)(default_root_dir=run_dir, callbacks=[], logger=False),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
@@ -303,7 +303,7 @@ def read_train_config(run_dir: Path) -> TrainConfig:
     config = OmegaConf.load(path)
     if not isinstance(config, DictConfig):
         raise DataError(f"{path} is not a configuration that `unmask train` wrote.")
-    content = with_new_names(OmegaConf.to_container(config, resolve=False))
+    content = modernised(with_new_names(OmegaConf.to_container(config, resolve=False)))
     try:
         refuse_foreign(content, "")
     except ConfigError as error:

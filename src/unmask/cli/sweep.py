@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from unmask.cli.console import console
+from unmask.config.older import modernised
 from unmask.config.schema import TrainConfig
 from unmask.config.validate import typed
 from unmask.report.write import report_runs
@@ -54,6 +55,7 @@ def _config_of_a_job(sweep_dir: Path) -> TrainConfig | None:
     for path in sorted(sweep_dir.glob("*/config.yaml")):
         content = OmegaConf.load(path)
         if isinstance(content, DictConfig):
-            config: TrainConfig = typed("train", content)
+            plain: Any = OmegaConf.to_container(content)
+            config: TrainConfig = typed("train", OmegaConf.create(modernised(plain)))
             return config
     return None

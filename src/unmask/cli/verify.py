@@ -12,6 +12,7 @@ from unmask.config.schema import VerifyConfig
 from unmask.core.files import write_json
 from unmask.runs.card import read_run_card
 from unmask.training.launch import ALONE
+from unmask.verbs.objects import make_scorer
 from unmask.verbs.verify import verify as check_run
 
 
@@ -32,7 +33,7 @@ def _verify(call: Call, *, as_json: bool) -> None:
         verification = check_run(
             run_dir,
             layout=build(read_train_config(run_dir).clips),
-            make_trainer=build(config.trainer | ALONE),
+            make_trainer=make_scorer({**config.trainer, **ALONE}),
             batch_size=config.loader.batch_size,
             num_workers=config.loader.num_workers,
             data_dir=config.paths.data_dir,

@@ -12,6 +12,7 @@ import torch
 
 from unmask.config.build import build_untrained
 from unmask.config.decides import deciding
+from unmask.config.older import modernised
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.reproducibility import package_versions
 from unmask.models.detector import ClipDetector
@@ -157,7 +158,7 @@ def deciding_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     Earlier versions recorded more, such as the device on which faces were looked for.
     """
     names = {"crops": "prepare"}
-    sections = {names.get(name, name): section for name, section in recipe.items()}
+    sections = modernised({names.get(name, name): section for name, section in recipe.items()})
     found = deciding(sections, "weights", resumed=True)
     return {name: found[names.get(name, name)] for name in recipe if names.get(name, name) in found}
 

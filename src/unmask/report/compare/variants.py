@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from unmask.config.decides import deciding, leaves
+from unmask.config.older import modernised
 from unmask.core.errors import DataError
 from unmask.evaluation.footage import same_footage
 from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
@@ -221,7 +222,7 @@ def read_recipe(run_dir: Path) -> Recipe | None:
     if not isinstance(content, dict):
         raise DataError(f"{path} holds no settings but a {type(content).__name__}.")
     # Variants are told apart by what they were trained with; their runs differ in the seed alone.
-    settings = leaves(deciding(content, "weights"))
+    settings = leaves(deciding(modernised(content), "weights"))
     return {
         name: json.dumps(value, sort_keys=True, default=str)
         for name, value in settings.items()
