@@ -6,12 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from unmask.cli.hydra import Call, console, run_verb
 from unmask.cli.objects import make_dataset, make_preparation
 from unmask.cli.report import write_report
-from unmask.config.build import build
+from unmask.config.build import build, build_foreign
+from unmask.config.foreign import read_foreign
 from unmask.config.schema import (
     BlendConfig,
     DataConfig,
@@ -21,9 +20,9 @@ from unmask.config.schema import (
     TrainConfig,
     sets_of,
 )
-from unmask.config.trust import refuse_foreign, with_new_names
-from unmask.config.validate import typed
-from unmask.core.errors import ConfigError, DataError
+from unmask.config.validate import typed_run
+from unmask.core.errors import CheckpointError, ConfigError, DataError
+from unmask.core.files import sha256_of_file
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
@@ -93,14 +92,14 @@ def score_run(
         DataError: If a set shares something with training, unless that is allowed.
     """
     card = read_run_card(run_dir)
-    trained = read_train_config(run_dir)
+    trained = read_train_config(run_dir, config_hash=card.config_hash)
     checkpoint = _own_weights(checkpoint, run_dir, card, trained)
     own, others = _open_stores(trained, plan, data_dir)
     stores = [*own, *others]
     if leaks is None:
         leaks = require_no_leak(own, others, allow_leak=allow_leak or card.leak_allowed)
     detector = load_detector(checkpoint)
-    layout = build(trained.clips)
+    layout = build_foreign(trained.clips, "clips")
     flops = _flops_of(detector, layout.num_frames, card)
     evaluation = score(
         detector,
@@ -128,7 +127,13 @@ def _own_weights(
 ) -> Path:
     """Return the weights to score, refusing foreign ones before anything long begins."""
     if checkpoint is None:
-        return run_dir / card.best_checkpoint
+        best = run_dir / card.best_checkpoint
+        if best.is_file() and card.best_checkpoint_hash not in (None, sha256_of_file(best)):
+            raise CheckpointError(
+                f"{best} holds other weights than those that validation chose, as run.json records "
+                f"them; score them with checkpoint={best}, and every number is marked."
+            )
+        return best
     require_own_weights(checkpoint, run_dir, card, model=trained.model)
     return checkpoint
 
@@ -170,11 +175,29 @@ def _open_stores(
     """Open what a run was trained on, and what else it is tested on, cut in the same way."""
     preparation = make_preparation(trained.prepare)
     require_names_apart(trained.data, plan.datasets, preparation, data_dir)
+    for one in sets_of(trained.data):
+        _refuse_rendering_elsewhere(one, preparation, data_dir)
     own, others = (
         [open_store(make_dataset(dataset), preparation, data_dir) for dataset in datasets]
         for datasets in (sets_of(trained.data), plan.datasets.values())
     )
     return own, others
+
+
+def _refuse_rendering_elsewhere(data: DataConfig, preparation: Preparation, data_dir: Path) -> None:
+    """Refuse to render embedded data wherever the folder of a run says.
+
+    Raises:
+        DataError: If the data are still to be rendered, at a place outside ``data_dir``.
+    """
+    is_below = data.root.resolve().is_relative_to(data_dir.resolve())
+    if data.make is None or is_below or data.root.exists():
+        return
+    if not (store_folder(make_dataset(data), preparation, data_dir) / "faces.parquet").is_file():
+        raise DataError(
+            f"The synthetic people of '{data.name}' are not at {data.root}, and would be rendered "
+            f"there, outside paths.data_dir={data_dir}; name a folder above it."
+        )
 
 
 def require_names_apart(
@@ -256,8 +279,12 @@ def _has(store: FaceStore, split: str) -> bool:
     return bool((store.videos["split"] == split).any())
 
 
-def read_train_config(run_dir: Path) -> TrainConfig:
+def read_train_config(run_dir: Path, *, config_hash: str | None = None) -> TrainConfig:
     """Read the configuration that a run was trained with.
+
+    Args:
+        run_dir: The run's folder.
+        config_hash: SHA-256 that the file must have; None takes any.
 
     Raises:
         ConfigError: If it does not fit this version, or names anything but what shipped
@@ -267,13 +294,10 @@ def read_train_config(run_dir: Path) -> TrainConfig:
     path = run_dir / "config.yaml"
     if not path.is_file():
         raise DataError(f"{run_dir} holds no config.yaml, which `unmask train` writes.")
-    config = OmegaConf.load(path)
-    if not isinstance(config, DictConfig):
-        raise DataError(f"{path} is not a configuration that `unmask train` wrote.")
-    content = with_new_names(OmegaConf.to_container(config, resolve=False))
-    try:
-        refuse_foreign(content, "")
-    except ConfigError as error:
-        raise ConfigError(f"{path} cannot be used: {error}") from error
-    trained: TrainConfig = typed("train", OmegaConf.create(content))
+    if config_hash is not None and sha256_of_file(path) != config_hash:
+        raise ConfigError(
+            f"{path} is not the one that the run was trained with, as run.json records it; "
+            "bring the file back, or train again."
+        )
+    trained: TrainConfig = typed_run(read_foreign(path))
     return trained

@@ -1,6 +1,6 @@
 """`unmask models`: the models that lie here, with what their cards say."""
 
-from unmask.cli.hydra import Call, console, run_verb
+from unmask.cli.hydra import EXIT_BAD_INPUT, Call, console, print_error, run_verb
 from unmask.config.schema import ModelsConfig
 from unmask.verdict.models import list_models, model_lines, models_table
 
@@ -30,3 +30,8 @@ def _models(call: Call) -> None:
             "ones.",
             soft_wrap=True,
         )
+    problems = [model.problem for model in found if model.problem]
+    for problem in problems:
+        print_error(problem)
+    if problems:
+        raise SystemExit(EXIT_BAD_INPUT)

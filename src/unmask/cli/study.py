@@ -13,7 +13,7 @@ _SQLITE = "sqlite:///"
 # They do not decide a trial's validation AUC.
 _FREE = frozenset(
     {"hydra", "paths", "logger", "eval", "test", "resume", "rerun", "num_workers",
-     "enable_progress_bar", "time_limit_seconds", "memory_limit_gb"}
+     "enable_progress_bar", "time_limit_seconds", "memory_limit_gb", "trusted_modules"}
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from unmask.cli.evaluate import read_train_config
 from unmask.cli.hydra import Call, console, run_verb
-from unmask.config.build import build
+from unmask.config.build import build, build_foreign
 from unmask.config.schema import VerifyConfig
 from unmask.core.files import write_json
 from unmask.pages.numbers import number
@@ -40,7 +40,7 @@ def _verify(call: Call, *, as_json: bool) -> None:
             stack.enter_context(redirect_stdout(sys.stderr))
         verification = check_run(
             run_dir,
-            layout=build(read_train_config(run_dir).clips),
+            layout=build_foreign(read_train_config(run_dir).clips, "clips"),
             make_trainer=build(config.trainer),
             batch_size=config.loader.batch_size,
             num_workers=config.loader.num_workers,

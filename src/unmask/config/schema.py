@@ -43,6 +43,12 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _Verb(_Section):
+    """What every verb takes: packages whose classes a checkpoint or a run's folder may name."""
+
+    trusted_modules: list[str] = []
+
+
 class DataConfig(_Section):
     """One data set: what lies where, how it is split, how its training clips are augmented."""
 
@@ -124,7 +130,7 @@ class PathsConfig(_Section):
     models_dir: Path = Path("models")
 
 
-class IndexConfig(_Section):
+class IndexConfig(_Verb):
     """`unmask index`."""
 
     data: AnyData
@@ -165,7 +171,7 @@ class TrainConfig(FacesConfig):
     eval: EvalConfig
 
 
-class AuditConfig(_Section):
+class AuditConfig(_Verb):
     """`unmask audit`."""
 
     manifests: str | list[str]
@@ -192,7 +198,7 @@ class DescribeConfig(FacesConfig):
     image_format: Literal["jpeg", "png"]
 
 
-class EvaluateConfig(_Section):
+class EvaluateConfig(_Verb):
     """`unmask evaluate`."""
 
     run: Path
@@ -205,7 +211,7 @@ class EvaluateConfig(_Section):
     paths: PathsConfig
 
 
-class VerifyConfig(_Section):
+class VerifyConfig(_Verb):
     """`unmask verify`."""
 
     run: Path
@@ -214,7 +220,7 @@ class VerifyConfig(_Section):
     paths: PathsConfig
 
 
-class ReportConfig(_Section):
+class ReportConfig(_Verb):
     """`unmask report`."""
 
     runs: str
@@ -223,7 +229,7 @@ class ReportConfig(_Section):
     paths: PathsConfig
 
 
-class EnsembleConfig(_Section):
+class EnsembleConfig(_Verb):
     """`unmask ensemble`."""
 
     runs: str | list[str]
@@ -234,7 +240,7 @@ class EnsembleConfig(_Section):
     paths: PathsConfig
 
 
-class PredictConfig(_Section):
+class PredictConfig(_Verb):
     """`unmask predict`."""
 
     checkpoint: str | list[str] | None
@@ -250,7 +256,7 @@ class PredictConfig(_Section):
     paths: PathsConfig
 
 
-class AppConfig(_Section):
+class AppConfig(_Verb):
     """`unmask app`."""
 
     checkpoint: str | list[str] | None
@@ -276,7 +282,7 @@ class AppConfig(_Section):
     paths: PathsConfig
 
 
-class ModelsConfig(_Section):
+class ModelsConfig(_Verb):
     """`unmask models`."""
 
     paths: PathsConfig

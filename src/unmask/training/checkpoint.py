@@ -11,6 +11,8 @@ from typing import Any
 import torch
 
 from unmask.config.build import build_untrained
+from unmask.config.renamed import with_new_names
+from unmask.config.trust import refuse_foreign
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.reproducibility import package_versions
 from unmask.models.detector import Detector
@@ -87,7 +89,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         path: A ``.ckpt`` file of a training run.
 
     Raises:
-        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask.
+        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask, or names a
+            class that neither a shipped configuration nor the person's own words allow.
     """
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint at {path}.")
@@ -96,7 +99,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:
         first_line = str(error).partition("\n")[0]
         raise CheckpointError(f"{path} is not a readable checkpoint: {first_line}") from error
-    if not isinstance(checkpoint, dict) or not {"unmask", "state_dict"} <= set(checkpoint):
+    if not isinstance(checkpoint, dict) or not (
+        isinstance(checkpoint.get("unmask"), dict)
+        and isinstance(checkpoint.get("state_dict"), dict)
+    ):
         raise CheckpointError(
             f"{path} is not a checkpoint of unmask: it does not say which model it holds."
         )
@@ -105,7 +111,21 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} has checkpoint format {checkpoint['unmask'].get('format')}, "
             f"but this version reads {FORMAT}."
         )
+    _refuse_foreign_names(checkpoint["unmask"], path)
     return checkpoint
+
+
+def _refuse_foreign_names(facts: dict[str, Any], path: Path) -> None:
+    """Refuse a checkpoint that names, for its network, crops or clips, what is not trusted."""
+    recipe = facts.get("recipe")
+    parts = {"model": facts.get("model")}
+    if isinstance(recipe, dict):
+        parts |= {"prepare": recipe.get("crops"), "clips": recipe.get("clips")}
+    try:
+        for place, node in with_new_names(parts).items():
+            refuse_foreign(node, place)
+    except ConfigError as error:
+        raise CheckpointError(f"{path} cannot be used: {error}") from error
 
 
 def check_resumable(path: Path, wanted: Provenance) -> dict[str, Any]:

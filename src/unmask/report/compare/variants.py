@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import yaml
 
-from unmask.core.errors import DataError
+from unmask.config.foreign import read_foreign
 from unmask.evaluation.footage import same_footage
 from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
 from unmask.report.wording import Block, blocks, mark_in
@@ -22,6 +21,7 @@ from unmask.report.wording import Block, blocks, mark_in
 WITHOUT_EFFECT: Final = (
     "seed",
     "paths",
+    "trusted_modules",
     "hydra",
     "resume",
     "rerun",
@@ -229,18 +229,13 @@ def read_recipe(run_dir: Path) -> Recipe | None:
         Setting -> value as JSON, or None where there is no configuration.
 
     Raises:
+        ConfigError: If it names what is not trusted.
         DataError: If the file is no such mapping.
     """
     path = run_dir / "config.yaml"
     if not path.is_file():
         return None
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise DataError(f"{path} is not readable YAML: {error}.") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} holds no settings but a {type(content).__name__}.")
-    flat = _flat(content)
+    flat = _flat(read_foreign(path))
     return {
         name: value
         for name, value in flat.items()
