@@ -18,6 +18,7 @@ import yaml
 
 from unmask.cli.evaluate import read_train_config
 from unmask.cli.main import main
+from unmask.config import trust
 from unmask.config.foreign import read_foreign
 from unmask.config.trust import trust_modules
 from unmask.core.errors import UnmaskError
@@ -142,6 +143,8 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("SECRET", "hunter2")
+    # What other tests have named on command lines of this process.
+    monkeypatch.setattr(trust._CommandLine, "named", {})
     trust_modules(())
     yield
     trust_modules(())
@@ -278,6 +281,7 @@ def test_embedded_data_are_not_rendered_where_a_run_says(
     run_with: Callable[..., Path], refused: Callable[..., str], tmp_path: Path
 ) -> None:
     run = run_with("data.root", str(tmp_path / "elsewhere"))
+    change_card(run, stores={})
     said = refused("evaluate", f"run={run}", f"paths.data_dir={tmp_path}/empty")
     assert "would be rendered there" in said
     assert not (tmp_path / "elsewhere").exists()

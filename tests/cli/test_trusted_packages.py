@@ -30,6 +30,8 @@ def own_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         "class OwnHead(MeanHead):\n    pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    # What other tests have named on command lines of this process.
+    monkeypatch.setattr(trust._CommandLine, "named", {})
     trust_modules(())
     yield package
     trust_modules(())
@@ -102,7 +104,9 @@ def test_an_installed_package_is_trusted_by_its_entry_point(
     assert type(load_detector(checkpoint_of(OWN_HEAD)).head).__name__ == "OwnHead"  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", ["", "os", "subprocess.Popen", "unmask", "unmask.core", "a b", "."])
+@pytest.mark.parametrize(
+    "name", ["", "os", "subprocess.Popen", "unmask", "unmask.core", "a b", "."]
+)
 def test_what_is_no_package_of_ones_own_cannot_be_trusted(name: str) -> None:
     with pytest.raises(ConfigError, match="trusted_modules"):
         trust_modules([name])

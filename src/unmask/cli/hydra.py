@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,8 +32,16 @@ from unmask.runs.sweep import (
     read_jobs,
     verdict,
 )
+from unmask.training.launch import at_the_door, several_processes
+from unmask.training.ranks import is_rank_zero
 
 EXIT_BAD_INPUT = 2
+_SWEEP = ("-m", "--multirun")
+# What the first of several processes is told of folders, sweeps and its own name.
+_OF_RANK_ZERO = (
+    "hydra.mode", "hydra.run.", "hydra.sweep", "hydra/sweep", "hydra.launcher", "hydra/launcher",
+    "hydra.job.name", "hydra.output_subdir",
+)  # fmt: skip
 
 console = Console()
 _errors = Console(stderr=True, highlight=False)
@@ -84,9 +93,13 @@ def run_verb(
     """
     _quieten()
     try:
-        arguments = spell_out_blend(arguments)
+        words = at_the_door(spell_out_blend(arguments))
     except UnmaskError as error:
         fail(error)
+    if words is None:
+        return
+    arguments = words
+    console.quiet = not is_rank_zero()
     flags = get_args_parser().parse_intermixed_args(arguments)
     # Hydra itself takes no flag behind an override.
     options = [word for word in arguments if word not in flags.overrides]
@@ -100,7 +113,7 @@ def run_verb(
 
     @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=verb)
     def compose_and_run(config: DictConfig) -> float | None:
-        return _run_job(verb, job, config)
+        return _run_job(verb, job, config, flags=[word for word in options if word not in _SWEEP])
 
     _run_to_the_end(compose_and_run, may_stop=only_shows, after_sweep=after_sweep)
 
@@ -136,17 +149,33 @@ def _run_to_the_end(
 
 
 def _run_job(
-    verb: str, job: Callable[[Call], JobResult | None], config: DictConfig
+    verb: str, job: Callable[[Call], JobResult | None], config: DictConfig, *, flags: list[str]
 ) -> float | None:
     """Run a job, of a sweep or alone; a module's own function, so that launchers can send it."""
+
+    def work() -> JobResult | None:
+        shared = {RUN_FOLDER_VARIABLE: str(Path(HydraConfig.get().runtime.output_dir).absolute())}
+        with several_processes(partial(_words_of_rank, verb, flags), shared):
+            return job(_call(verb, config))
+
     if HydraConfig.get().mode is RunMode.MULTIRUN:
         _quieten()  # this can be another process
-        return run_recorded(lambda: job(_call(verb, config)))
+        return run_recorded(work)
     try:
-        job(_call(verb, config))
+        work()
     except UnmaskError as error:
         fail(error)
     return None
+
+
+def _words_of_rank(verb: str, flags: list[str], rank: int) -> list[str]:
+    """Return the words with which another process does this job."""
+    hydra_config = HydraConfig.get()
+    own = [word for word in hydra_config.overrides.hydra if not word.startswith(_OF_RANK_ZERO)]
+    return [
+        verb, *flags, *own, *hydra_config.overrides.task, "hydra.mode=RUN",
+        "hydra.output_subdir=null", f"hydra.job.name={verb}_rank{rank}",
+    ]  # fmt: skip
 
 
 def _end_sweep(folder: Path, *, stopped: bool, after_sweep: AfterSweep | None) -> None:
@@ -175,11 +204,11 @@ def _end_sweep(folder: Path, *, stopped: bool, after_sweep: AfterSweep | None) -
 
 
 def fail(error: UnmaskError) -> NoReturn:
-    """Print an error's message and exit with code 2; with its traceback if HYDRA_FULL_ERROR=1."""
+    """Print an error's message and exit with its code; with its traceback if HYDRA_FULL_ERROR=1."""
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         raise error
     print_error(str(error))
-    raise SystemExit(EXIT_BAD_INPUT)
+    raise SystemExit(error.exit_code)
 
 
 def print_error(sentence: str) -> None:
@@ -196,11 +225,25 @@ def _call(verb: str, config: DictConfig) -> Call:
     return Call(
         verb=verb,
         config=section,
-        content=content,
+        content=_with_whole_roots(content),
         choices={str(group): str(choice) for group, choice in runtime.choices.items()},
         run_dir=Path(runtime.output_dir),
         in_sweep=hydra_config.mode is RunMode.MULTIRUN,
     )
+
+
+def _with_whole_roots(content: dict[str, Any]) -> dict[str, Any]:
+    """Record where each data set lies, so that the folder a call is made in decides nothing."""
+
+    def whole(node: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+        if not isinstance(node, dict):
+            return node
+        found = {key: whole(value) for key, value in node.items()}
+        if isinstance(root := found.get("root"), str):
+            found["root"] = str(Path(root).absolute())
+        return found
+
+    return content | {key: whole(content[key]) for key in ("data", "eval") if key in content}
 
 
 def _quieten() -> None:

@@ -5,36 +5,25 @@ from typing import Any
 from lightning.pytorch.callbacks import Callback
 
 from unmask.config.build import build, build_each
-from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig, sets_of
+from unmask.config.decides import deciding
+from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.prepare.datasets import DataSet, Preparation
 from unmask.training.fit import Recipe
-
-# What decides which crops there are and how they look; the rest of `prepare` is only about speed.
-_CROP_FIELDS = (
-    "reader", "sampling", "detector", "verifier", "tracker", "cropper", "max_tracks",
-    "image_format",
-)  # fmt: skip
-# What a resumed run may set anew; whatever else is asked of the trainer decides its weights.
-_FREE_IN_TRAINER = frozenset(
-    {"accelerator", "devices", "max_epochs", "deterministic", "enable_progress_bar"}
-)
+from unmask.training.ranks import is_rank_zero
 
 
 def make_dataset(config: DataConfig) -> DataSet:
     """Build a data set's source and split policy."""
+    # A relative root must not find what was cut from another folder.
+    content = config.model_dump() | {"root": str(config.root.resolve())}
     return DataSet(
         name=config.name,
         root=config.root,
         source=build(config.source),
         split=build(config.split),
         make=build(config.make) if config.make is not None else None,
-        settings={
-            "root": str(config.root.resolve()),
-            "source": config.source,
-            "split": config.split,
-            "make": config.make["settings"] if config.make is not None else None,
-        },
+        settings=deciding({"data": content}, "crops", places=True)["data"],
     )
 
 
@@ -49,9 +38,6 @@ def make_preparation(config: PrepareConfig) -> Preparation:
         cropper=build(config.cropper),
         max_tracks=config.max_tracks,
     )
-    settings = _crop_settings(config)
-    if config.face_video is not None:
-        settings["face_video"] = config.face_video
     return Preparation(
         extractor=extractor,
         image_format=config.image_format,
@@ -59,41 +45,27 @@ def make_preparation(config: PrepareConfig) -> Preparation:
         num_workers=config.num_workers,
         time_limit_seconds=config.time_limit_seconds,
         memory_limit_gb=config.memory_limit_gb,
-        retry_failures=config.retry_failures,
-        settings=settings,
+        retry_failures=config.retry_failures and is_rank_zero(),
+        settings=_crop_settings(deciding({"prepare": config.model_dump()}, "crops")),
     )
 
 
-def _crop_settings(config: PrepareConfig) -> dict[str, Any]:
-    settings = {field: getattr(config, field) for field in _CROP_FIELDS}
-    return settings | {"version": EXTRACTION_VERSION}
+def _crop_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    return {**settings["prepare"], "version": EXTRACTION_VERSION}
 
 
 def recipe_settings(config: TrainConfig) -> dict[str, Any]:
     """Return what decides, beside model, data and seed, the weights that each epoch leaves.
 
-    Left out is what a resumed run may change: processes, loggers, paths, the device, how long to
-    train and what a person sees of it.
+    What a resumed run may set anew is left out.
 
     Returns:
-        Plain values, which a checkpoint can hold.
+        Plain values by section, which a checkpoint can hold; ``prepare`` under the name ``crops``.
     """
-    choosing = "unmask.training.callbacks.checkpointing."
-    return {
-        "crops": _crop_settings(config.prepare),
-        "clips": config.clips,
-        "sampler": config.sampler,
-        "batch_size": config.loader.batch_size,
-        "augmentation": {one.name: one.augmentation for one in sets_of(config.data)},
-        "loss": config.loss,
-        "optimizer": config.optimizer,
-        "scheduler": config.scheduler,
-        "trainer": {k: v for k, v in config.trainer.items() if k not in _FREE_IN_TRAINER},
-        "cache_features": config.cache_features,
-        "checkpoint": [
-            node for node in config.callbacks.values() if node["_target_"].startswith(choosing)
-        ],
-    }
+    settings = deciding(config.model_dump(), "weights", resumed=True)
+    # A checkpoint states them beside its recipe.
+    others = {k: v for k, v in settings.items() if k not in ("model", "seed", "allow_leak")}
+    return {"crops": _crop_settings(others)} | {k: v for k, v in others.items() if k != "prepare"}
 
 
 def make_recipe(config: TrainConfig) -> Recipe:

@@ -5,40 +5,33 @@ from typing import Any
 
 from unmask.cli.evaluate import require_names_apart, score_run
 from unmask.cli.hydra import console
-from unmask.cli.objects import make_dataset, make_preparation, recipe_settings
+from unmask.cli.objects import make_dataset, make_preparation
+from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
-from unmask.prepare.datasets import store_folder
+from unmask.faces.extract import EXTRACTION_VERSION
+from unmask.prepare.datasets import refresh_store, store_folder
 from unmask.runs.identity import FinishedRun, crops_identity, find_finished, unscored_sets
-
-# Callbacks that only show what happens.
-_ONLY_SHOW = (
-    "lightning.pytorch.callbacks.LearningRateMonitor",
-    "lightning.pytorch.callbacks.RichProgressBar",
-    "unmask.training.callbacks.progress.EpochLines",
-)
+from unmask.training.launch import ALONE
 
 
 def training_identity(config: TrainConfig) -> dict[str, Any] | None:
-    """Return whatever decides what a training run ends with, None before its crops are made.
+    """Return what decides what a training run ends with, None before its crops are made.
 
-    The evaluation plan, paths, loggers, processes and versions of packages are left out.
+    Files that it starts from count by their content; versions of packages are left out.
     """
-    crops = {one.name: crops_identity(_store(config, one)) for one in sets_of(config.data)}
+    preparation, data_dir = make_preparation(config.prepare), config.paths.data_dir
+    crops = {
+        one.name: crops_identity(refresh_store(make_dataset(one), preparation, data_dir))
+        for one in sets_of(config.data)
+    }
     if None in crops.values():
         return None
     return {
-        "model": config.model,
+        "settings": deciding(config.model_dump(), "weights"),
+        "crops": crops,
+        "extraction_version": EXTRACTION_VERSION,
         "weights": _hashes_of_weights(config.model),
-        "data": crops,
-        "seed": config.seed,
-        "allow_leak": config.allow_leak,
-        "recipe": recipe_settings(config),
-        # Of these a resumed run may change some; here they decide the result all the same.
-        "trainer": {k: v for k, v in config.trainer.items() if k != "enable_progress_bar"},
-        "callbacks": [
-            node for node in config.callbacks.values() if node["_target_"] not in _ONLY_SHOW
-        ],
     }
 
 
@@ -72,7 +65,8 @@ def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
         plan,
         data_dir=config.paths.data_dir,
         loader=config.loader,
-        trainer=config.trainer,
+        # Others would train first, and here is nothing to train.
+        trainer=config.trainer | ALONE,
     )
 
 

@@ -6,15 +6,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from unmask.config.decides import deciding, leaves
 from unmask.core.errors import ConfigError
 from unmask.core.files import sha256_of_json, write_json
 
 _SQLITE = "sqlite:///"
-# They do not decide a trial's validation AUC.
-_FREE = frozenset(
-    {"hydra", "paths", "logger", "eval", "test", "resume", "rerun", "num_workers",
-     "enable_progress_bar", "time_limit_seconds", "memory_limit_gb", "trusted_modules"}
-)  # fmt: skip
 
 
 def prepare_study(config: DictConfig) -> None:
@@ -34,14 +30,14 @@ def prepare_study(config: DictConfig) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     settings = {
         name: value
-        for name, value in _leaves(OmegaConf.to_container(config, resolve=False)).items()
+        for name, value in _settings(OmegaConf.to_container(config, resolve=False)).items()
         if name not in (sweeper.params or {})
     }
     beside = file.with_name(f"{file.stem}.{sweeper.study_name}.settings.json")
     if not file.is_file() or not beside.is_file():
         write_json(beside, settings, default=str)
         return
-    found = json.loads(beside.read_text())
+    found = _settings(json.loads(beside.read_text()))
     if sha256_of_json(found) != sha256_of_json(settings):
         names = sorted(
             name
@@ -55,12 +51,6 @@ def prepare_study(config: DictConfig) -> None:
         )
 
 
-def _leaves(node: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401 - any part of a configuration
-    if not isinstance(node, dict):
-        return {path: node}
-    return {
-        name: value
-        for key, child in node.items()
-        if key not in _FREE
-        for name, value in _leaves(child, f"{path}.{key}" if path else str(key)).items()
-    }
+def _settings(config: Any) -> dict[str, Any]:  # noqa: ANN401 - a configuration
+    """Return by dotted name what decides a trial's validation AUC, also where its data lie."""
+    return leaves(deciding(config, "weights", places=True))

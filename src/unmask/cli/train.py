@@ -26,6 +26,7 @@ from unmask.models.detector import Detector
 from unmask.models.tall import AnyDetector, check_clip_length
 from unmask.prepare.datasets import open_store
 from unmask.runs.card import RunCard, source_state
+from unmask.runs.content import content_of, require_same_content, write_content
 from unmask.runs.identity import save_identity
 from unmask.runs.sweep import JobResult
 from unmask.training.checkpoint import Provenance
@@ -34,6 +35,7 @@ from unmask.training.feature_cache import cached_features, require_fixed_feature
 from unmask.training.fit import Recipe, TrainSummary, build_seeded
 from unmask.training.fit import train as fit
 from unmask.training.model_card import release
+from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.tracking import Tracking
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
@@ -49,10 +51,13 @@ def train(arguments: list[str]) -> None:
 def _train(call: Call) -> JobResult:
     config: TrainConfig = call.config
     refuse_unrebuildable(call.content)
-    call.save_config()
+    if is_rank_zero():
+        call.save_config()
     tracking = Tracking()
     try:
         result = _trained(call, tracking)
+        if not is_rank_zero():
+            return result
         if config.test and not call.in_sweep:
             write_report(result.run_dir, config.eval, seed=config.seed)
             console.print(f"Model: {release(result.run_dir)}", highlight=False, soft_wrap=True)
@@ -68,7 +73,8 @@ def _train(call: Call) -> JobResult:
 def _trained(call: Call, tracking: Tracking) -> JobResult:
     """Find the finished run that this one would repeat, or train."""
     config: TrainConfig = call.config
-    if (finished := find_trained(config)) is None:
+    # Where there are other processes, rank zero has looked before it called them.
+    if not is_rank_zero() or (finished := find_trained(config)) is None:
         return _train_anew(call, tracking)
     complete_tests(config, finished)
     return JobResult(finished.card.val_video_auc, finished.folder, "not trained again")
@@ -78,17 +84,15 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     config: TrainConfig = call.config
     git = source_state()
     # Before the crops, which can take hours: a network that cannot be built is said at once.
-    detector = build_seeded(lambda: build(config.model), config.seed)
-    check_clip_length(detector, build(config.clips).num_frames)
+    detector = _build_detector(config)
     recipe = make_recipe(config)
-    if config.cache_features:
-        require_fixed_features(
-            detector, {one.name: augmentation_of(one) for one in sets_of(config.data)}
-        )
     stores, leaks = _open_stores(config)
+    _bind(call.run_dir, stores, config.resume)
+    identity = training_identity(config) or {}  # before the training, which data can change during
+    sets = _training_sets(config, stores, detector, recipe)
     summary = fit(
         detector,
-        _make_data(config, _training_sets(config, stores, detector, recipe), detector.image_size),
+        _make_data(config, sets, detector.image_size),
         recipe,
         provenance=_provenance(config, stores),
         run_dir=call.run_dir,
@@ -96,8 +100,7 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
         resume=config.resume,
         tracking=tracking,
     )
-    _write_card(call, summary, stores, leaks, git)
-    save_identity(call.run_dir, training_identity(config) or {})
+    on_rank_zero(partial(_write_card, call, summary, stores, leaks, git, identity))
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
@@ -116,6 +119,15 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     return JobResult(summary.val_video_auc, call.run_dir, "trained")
 
 
+def _build_detector(config: TrainConfig) -> AnyDetector:
+    detector = build_seeded(lambda: build(config.model), config.seed)
+    check_clip_length(detector, build(config.clips).num_frames)
+    if config.cache_features:
+        augmentations = {one.name: augmentation_of(one) for one in sets_of(config.data)}
+        require_fixed_features(detector, augmentations)
+    return detector
+
+
 def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
     """Open what is trained on, and refuse what it shares with itself or with what is tested on."""
     preparation = make_preparation(config.prepare)
@@ -126,6 +138,16 @@ def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
         for datasets in (sets_of(config.data), tested.values())
     )
     return own, require_no_leak(own, others, allow_leak=config.allow_leak)
+
+
+def _bind(run_dir: Path, stores: list[FaceStore], resume: Path | None) -> None:
+    """Record what is trained on, which a run that goes on must have begun with."""
+    if not is_rank_zero():
+        return
+    content = [content_of(store) for store in stores]
+    if resume is not None:
+        require_same_content(resume.parent.parent, content)
+    write_content(run_dir, content)
 
 
 def _training_sets(
@@ -183,6 +205,7 @@ def _write_card(
     stores: list[FaceStore],
     leaks: dict[str, int],
     git: dict[str, Any],
+    identity: dict[str, Any],
 ) -> None:
     config: TrainConfig = call.config
     blend = "+".join(config.data.sets) if isinstance(config.data, BlendConfig) else ""
@@ -207,3 +230,4 @@ def _write_card(
         leaks=leaks,
         source_datasets=[store.dataset for store in stores],
     ).save(call.run_dir)
+    save_identity(call.run_dir, identity)

@@ -13,6 +13,7 @@ from unmask.config.schema import VerifyConfig
 from unmask.core.files import write_json
 from unmask.pages.numbers import number
 from unmask.runs.card import read_run_card
+from unmask.training.launch import ALONE
 from unmask.verbs.verify import CONFIRMED, Check, Comparison, Verification
 from unmask.verbs.verify import verify as check_run
 
@@ -41,7 +42,7 @@ def _verify(call: Call, *, as_json: bool) -> None:
         verification = check_run(
             run_dir,
             layout=build_foreign(read_train_config(run_dir).clips, "clips"),
-            make_trainer=build(config.trainer),
+            make_trainer=build(config.trainer | ALONE),
             batch_size=config.loader.batch_size,
             num_workers=config.loader.num_workers,
             data_dir=config.paths.data_dir,

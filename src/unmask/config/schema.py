@@ -203,6 +203,7 @@ class EvaluateConfig(_Verb):
 
     run: Path
     allow_leak: bool
+    allow_changed_data: bool
     checkpoint: Path | None
     seed: int = Field(ge=0, lt=2**32)
     loader: LoaderConfig

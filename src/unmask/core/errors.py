@@ -7,8 +7,10 @@ from difflib import get_close_matches
 class UnmaskError(Exception):
     """Something outside the program is wrong; the message says what, where and the way out.
 
-    The command line prints the message alone and exits with code 2.
+    The command line prints the message alone and exits with ``exit_code``.
     """
+
+    exit_code = 2
 
 
 class DataError(UnmaskError):
@@ -46,6 +48,12 @@ class CheckpointError(UnmaskError):
 
 class PredictionsError(UnmaskError):
     """A table of predictions breaks its schema or cannot support the metric asked for."""
+
+
+class RankError(UnmaskError):
+    """Another process of a run over several devices ended early."""
+
+    exit_code = 1
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

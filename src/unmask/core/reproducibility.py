@@ -1,14 +1,17 @@
 """What a run must record so that somebody else can repeat it."""
 
 import hashlib
+import os
 import platform
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 RECORDED_PACKAGES = (
     "unmask", "torch", "torchvision", "lightning", "timm", "numpy", "pandas", "pyarrow",
-    "scikit-learn", "av", "facenet-pytorch", "hydra-core",
+    "scikit-learn", "scipy", "av", "decord", "opencv-python-headless", "pillow",
+    "facenet-pytorch", "hydra-core",
 )  # fmt: skip
 
 
@@ -42,6 +45,22 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             versions[name] = "not installed"
     return versions
+
+
+def thread_counts() -> dict[str, int | str | None]:
+    """Return how many threads compute a number; sums in another order differ in the last bits.
+
+    Returns:
+        ``torch``: those of an operation, None where torch is not loaded. ``OMP_NUM_THREADS``: as
+        the environment sets it, None where it does not. ``cores``: those that this process may use.
+    """
+    torch = sys.modules.get("torch")
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return {
+        "torch": None if torch is None else int(torch.get_num_threads()),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+        "cores": len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count(),
+    }
 
 
 def git_state(folder: Path) -> dict[str, str | bool | None]:

@@ -5,6 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+# The row of a clip that only keeps a process busy while others have their last batch.
+NOT_COUNTED = -1
+
 
 class Clip(NamedTuple):
     """Some frames of one face track.
@@ -12,7 +15,7 @@ class Clip(NamedTuple):
     Attributes:
         frames: RGB, ``(frames, 3, height, width)``, uint8.
         label: 0 real, 1 fake.
-        row: Where the clip stands in the data set's table of clips.
+        row: Where the clip stands in the data set's table of clips, or :data:`NOT_COUNTED`.
     """
 
     frames: Tensor

@@ -1,8 +1,7 @@
 """Clips of one split, read from a store of face crops."""
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,13 +13,11 @@ import pandas as pd
 import torch
 from einops import rearrange
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from unmask.core.errors import DataError
-from unmask.core.reproducibility import derive_seed
-from unmask.data.batch import Clip
+from unmask.data.batch import NOT_COUNTED, Clip
 from unmask.data.caps import AllFaces, Cap
-from unmask.data.samplers import EpochPlan
 from unmask.data.store import FaceStore
 from unmask.data.transforms import augment_with_seed
 from unmask.video.sampling import uniform_frame_indices
@@ -74,10 +71,17 @@ class ClipLayout:
 
 
 class ClipRequest(NamedTuple):
-    """Which clip to load and the seed of its augmentation."""
+    """Which clip to load.
+
+    Attributes:
+        row: The clip's number.
+        seed: Of its augmentation; None leaves the clip as it is.
+        counts: False for a clip that only keeps a process busy while others have their last batch.
+    """
 
     row: int
-    seed: int
+    seed: int | None
+    counts: bool = True
 
 
 class FaceClips(Dataset[Clip]):
@@ -129,19 +133,19 @@ class FaceClips(Dataset[Clip]):
         """Load a clip.
 
         Args:
-            request: A clip's number, or with a seed to have it augmented.
+            request: A clip's number, with a seed to have it augmented.
 
         Raises:
             DataError: If a crop is missing or unreadable, naming it.
         """
-        row = request.row if isinstance(request, ClipRequest) else request
+        row, seed = request[:2] if isinstance(request, ClipRequest) else (request, None)
         images = [
             read_crop(self.folder / crop_path, self.image_size)
             for crop_path in self._crop_paths[row]
         ]
         frames = rearrange(torch.from_numpy(np.stack(images)), "f h w c -> f c h w").contiguous()
-        if self.augmentation is not None and isinstance(request, ClipRequest):
-            frames = augment_with_seed(self.augmentation, frames, request.seed)
+        if self.augmentation is not None and seed is not None:
+            frames = augment_with_seed(self.augmentation, frames, seed)
         return Clip(frames, self._labels[row], row)
 
 
@@ -186,45 +190,14 @@ class BlendedClips(Dataset[Clip]):
         return len(self.clips)
 
     def __getitem__(self, request: int | ClipRequest) -> Clip:
-        """Load a clip; see :meth:`FaceClips.__getitem__`."""
+        """Load a clip; see :meth:`FaceClips.__getitem__`. One that does not count has no row."""
         row = request.row if isinstance(request, ClipRequest) else request
         number = bisect_right(self._starts, row) - 1
         inside = row - self._starts[number]
-        own = request._replace(row=inside) if isinstance(request, ClipRequest) else inside
-        return self.parts[number][own]._replace(row=row)
-
-
-class PlannedRequests(Sampler[ClipRequest]):
-    """Ask for the clips of a plan, with draws that the epoch alone decides.
-
-    A run that resumes at epoch 7 therefore sees what an uninterrupted run saw there, whatever the
-    number of loader workers.
-
-    Args:
-        plan: Which clips each epoch holds.
-        seed: The run's seed.
-    """
-
-    def __init__(self, plan: EpochPlan, *, seed: int) -> None:
-        self.plan = plan
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose order and draws come next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.plan.num_rows
-
-    def __iter__(self) -> Iterator[ClipRequest]:
-        times_asked: Counter[int] = Counter()
-        for row in self.plan.rows_of(self.epoch).tolist():
-            # A clip that comes again in one epoch is augmented in another way.
-            again = (times_asked[row],) if times_asked[row] else ()
-            times_asked[row] += 1
-            seed = derive_seed(self.seed, "augmentation", self.epoch, row, *again)
-            yield ClipRequest(row, seed)
+        if not isinstance(request, ClipRequest):
+            return self.parts[number][inside]._replace(row=row)
+        clip = self.parts[number][request._replace(row=inside)]
+        return clip._replace(row=row if request.counts else NOT_COUNTED)
 
 
 def read_crop(path: Path, image_size: int) -> npt.NDArray[np.uint8]:

@@ -7,6 +7,7 @@ at epoch 7 sees what an uninterrupted run saw there.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -26,7 +27,8 @@ class EpochPlan:
 
     Attributes:
         num_rows: Clips per epoch.
-        rows_of: Gives the rows of an epoch in the table of clips, ``(num_rows,)``, in their order.
+        rows_of: Gives the rows of an epoch in the table of clips, ``(num_rows,)``, in their order;
+            it can be pickled, for processes that are spawned.
         together: So many consecutive rows belong in one batch.
     """
 
@@ -53,7 +55,7 @@ class NaturalSampling:
 
     def plan(self, clips: pd.DataFrame, seed: int) -> EpochPlan:
         """Shuffle all clips anew in every epoch."""
-        return EpochPlan(len(clips), lambda epoch: _shuffled(np.arange(len(clips)), seed, epoch))
+        return EpochPlan(len(clips), partial(_shuffled, np.arange(len(clips)), seed))
 
 
 @dataclass(frozen=True)
@@ -99,18 +101,36 @@ class PairedSampling:
         """
         fakes, pools = _fakes_and_pools(clips)
         # Fakes that share a pool start at different clips of it and move on by one each epoch.
-        starts = fakes.groupby("pool").cumcount().to_numpy()
+        starts = np.asarray(fakes.groupby("pool").cumcount(), dtype=np.int64)
         fake_rows = fakes.index.to_numpy(np.int64)
         pool_of = [_permuted(pools[name], seed, str(name), 0) for name in fakes["pool"]]
-        sizes = np.array([len(pool) for pool in pool_of])
+        pairs = _Pairs(fake_rows, pool_of, starts, seed)
+        return EpochPlan(2 * len(fake_rows), pairs.rows_of, together=2)
 
-        def rows_of(epoch: int) -> Rows:
-            places = (starts + epoch) % sizes
-            partners = [pool[place] for pool, place in zip(pool_of, places, strict=True)]
-            pairs = np.stack([fake_rows, np.array(partners, dtype=np.int64)], axis=1)
-            return pairs[_shuffled(np.arange(len(pairs)), seed, epoch)].reshape(-1)
 
-        return EpochPlan(2 * len(fake_rows), rows_of, together=2)
+@dataclass(frozen=True)
+class _Pairs:
+    """Fakes, each with the reals that it meets over the epochs.
+
+    Attributes:
+        fake_rows: The fakes' rows, ``(fakes,)``.
+        pool_of: For each fake, the rows of the reals that it meets.
+        starts: For each fake, at which of them it begins, ``(fakes,)``.
+        seed: The run's seed.
+    """
+
+    fake_rows: Rows
+    pool_of: list[Rows]
+    starts: Rows
+    seed: int
+
+    def rows_of(self, epoch: int) -> Rows:
+        """Return the pairs of an epoch one after the other, ``(2 * fakes,)``."""
+        sizes = np.array([len(pool) for pool in self.pool_of])
+        places = (self.starts + epoch) % sizes
+        partners = [pool[place] for pool, place in zip(self.pool_of, places, strict=True)]
+        pairs = np.stack([self.fake_rows, np.array(partners, dtype=np.int64)], axis=1)
+        return pairs[_shuffled(np.arange(len(pairs)), self.seed, epoch)].reshape(-1)
 
 
 def _fakes_and_pools(clips: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Rows]]:
@@ -178,11 +198,12 @@ def _turns(clips: pd.DataFrame, columns: list[str], seed: int) -> EpochPlan:
     step = _step(root, len(columns) - (columns[-1] == "method"))
     num_rows = math.ceil(len(clips) / step) * step
 
-    def rows_of(epoch: int) -> Rows:
-        rows = root.between(epoch * num_rows, (epoch + 1) * num_rows, seed)
-        return _shuffled(rows, seed, epoch)
+    return EpochPlan(num_rows, partial(_rows_in_turn, root, num_rows, seed))
 
-    return EpochPlan(num_rows, rows_of)
+
+def _rows_in_turn(root: _Turns, num_rows: int, seed: int, epoch: int) -> Rows:
+    rows = root.between(epoch * num_rows, (epoch + 1) * num_rows, seed)
+    return _shuffled(rows, seed, epoch)
 
 
 def _tree(clips: pd.DataFrame, columns: list[str], name: str) -> _Turns:

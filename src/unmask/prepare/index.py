@@ -1,5 +1,6 @@
 """List the videos of a data set in a manifest."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from unmask.core.errors import DataError
 from unmask.core.files import write_json
 from unmask.core.labels import CLASS_NAMES
 from unmask.data.manifest import SPLITS, write_table
+from unmask.data.sources.lists import hashes_of_lists, lists_changed, noting_lists
 from unmask.data.sources.source import Source
 from unmask.data.splits import Explains, SplitRule, find_leaks
 
@@ -56,7 +58,9 @@ def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> I
     Raises:
         DataError: If ``root`` does not hold the data set or the rule cannot split it.
     """
-    found = source.index(root)
+    with noting_lists() as lists:
+        found = source.index(root)
+    hashes = hashes_of_lists(root, lists)
     videos = split(found.videos)
     if videos.empty:
         raise DataError(f"{split} leaves none of the {len(found.videos)} videos of {source.name}.")
@@ -70,13 +74,35 @@ def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> I
         notes=(*found.notes, *_split_notes(found.videos, videos)),
     )
     left_out = _left_out(split, found.videos)
-    settings = {"root": str(root.resolve()), "source": repr(source), "split_rule": repr(split)}
+    settings: dict[str, Any] = {
+        "root": str(root.resolve()),
+        "source": repr(source),
+        "split_rule": repr(split),
+    }
     write_table(summary.videos_path, "videos", videos)
     for name, table in (("boxes", found.boxes), ("masks", found.masks)):
         _write_beside(index_dir / f"{name}.parquet", name, table, videos)
-    details = {"ignored": sorted(found.ignored), "left_out": left_out}
+    details = {"ignored": sorted(found.ignored), "left_out": left_out, "lists": hashes}
     write_json(index_dir / "index.json", settings | _to_json(summary) | details)
     return summary
+
+
+def is_outdated(index_dir: Path, root: Path) -> bool:
+    """Whether a list that labels, groups or splits come from is not as it was indexed.
+
+    Videos are not looked at. Without the data set's folder, nothing can have changed.
+
+    Args:
+        index_dir: What :func:`index` wrote.
+        root: The data set's folder.
+    """
+    if not root.is_dir():
+        return False
+    try:
+        recorded = json.loads((index_dir / "index.json").read_text())["lists"]
+    except (OSError, ValueError, KeyError):
+        return True  # of an earlier version, or gone
+    return lists_changed(root, recorded)
 
 
 def summary_table(summary: IndexSummary) -> Table:

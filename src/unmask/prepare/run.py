@@ -27,6 +27,7 @@ from unmask.prepare.store import (
     part_path,
     plain,
     read_part,
+    settings_of,
     start,
     summarised,
 )
@@ -144,8 +145,7 @@ def _record(
 ) -> dict[str, Any]:
     """Say what decides a store's content, ``videos`` being their fingerprint."""
     if settings is None:
-        settings = {"extractor": work.extractor}
-        settings |= {} if work.face_video is None else {"face_video": work.face_video}
+        settings = settings_of(work.extractor, work.face_video)
     if boxes:
         # Crops of annotated and of detected faces never share a store.
         settings = {**settings, "faces": "annotated"}

@@ -10,10 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from unmask.config.decides import deciding
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_json, write_json, write_text
 from unmask.data.manifest import FACES, FAILURES, write_table
 from unmask.faces.annotated import AnnotatedBox
+from unmask.faces.extract import FaceExtractor
+from unmask.faces.face_video import FaceVideo
 from unmask.prepare.locks import locked
 from unmask.prepare.sheet import render_sheet
 from unmask.prepare.summary import PrepareSummary
@@ -23,30 +26,32 @@ TABLES = ("videos", "faces", "failures")
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - settings hold anything
-    """Turn dataclasses into dictionaries that say which class they were.
-
-    A field with ``metadata={"decides_crops": False}`` is left out.
-    """
+    """Turn dataclasses into dictionaries that say which class they were."""
     if is_dataclass(value) and not isinstance(value, type):
-        members = {
-            member.name: plain(getattr(value, member.name))
-            for member in fields(value)
-            if member.metadata.get("decides_crops", True)
-        }
+        members = {member.name: plain(getattr(value, member.name)) for member in fields(value)}
         return {"_target_": f"{type(value).__module__}.{type(value).__qualname__}", **members}
     if isinstance(value, Mapping):
         return {str(key): plain(member) for key, member in value.items()}
     return value
 
 
+def settings_of(extractor: FaceExtractor, face_video: FaceVideo | None) -> dict[str, Any]:
+    """Return of what finds and cuts faces the settings that decide a store's content."""
+    content = {**plain(extractor), "face_video": plain(face_video)}
+    settings: dict[str, Any] = deciding({"prepare": content}, "crops")["prepare"]
+    return settings
+
+
 def fingerprint(
-    videos: pd.DataFrame, masks: Mapping[str, str], boxes: Mapping[str, AnnotatedBox]
+    videos: pd.DataFrame,
+    masks: Mapping[str, str] | None,
+    boxes: Mapping[str, AnnotatedBox] | None,
 ) -> str:
     """Return a hash of what was asked for, whatever the order of rows and columns."""
     ordered = videos.sort_values("video_id")[sorted(videos.columns)].to_json(orient="values")
     if boxes:
         corners = {video_id: astuple(box) for video_id, box in boxes.items()}
-        return sha256_of_json([ordered, dict(masks), corners])
+        return sha256_of_json([ordered, dict(masks or {}), corners])
     return sha256_of_json([ordered, dict(masks)] if masks else ordered)
 
 

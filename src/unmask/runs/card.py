@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from unmask.core.errors import DataError
 from unmask.core.files import exclusive, write_json
-from unmask.core.reproducibility import git_state, package_versions
+from unmask.core.reproducibility import git_state, package_versions, thread_counts
 
 # Of videos, as `metrics.json` calls them: what a run card repeats and `unmask verify` checks.
 HEADLINE: Final = (
@@ -53,6 +53,8 @@ class RunCard:
         leaks: How many shared videos, groups and pairs of crops were let through.
         source_datasets: The data sets that were trained on, where there are several.
         versions: Of Python and the packages that can change a number.
+        threads: How many threads computed it, as
+            :func:`~unmask.core.reproducibility.thread_counts` gives them.
         git: Commit and whether tracked files differed from it.
         split_hashes: SHA-256 of the videos and labels of each split of each data set.
         config_hash: SHA-256 of ``config.yaml``, the resolved configuration.
@@ -82,6 +84,7 @@ class RunCard:
     leaks: dict[str, int] = field(default_factory=dict)
     source_datasets: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=package_versions)
+    threads: dict[str, int | str | None] = field(default_factory=thread_counts)
     git: dict[str, Any] = field(default_factory=source_state)
     split_hashes: dict[str, dict[str, str]] = field(default_factory=dict)
     config_hash: str | None = None
@@ -198,7 +201,9 @@ def read_run_card(run_dir: Path) -> RunCard:
         )
     known = {one.name for one in fields(RunCard)} - {"others"}
     # What an old card does not know must not be filled in with the state of today.
-    facts = {"versions": {}, "git": {}} | {k: v for k, v in content.items() if k in known}
+    facts = {"versions": {}, "threads": {}, "git": {}} | {
+        k: v for k, v in content.items() if k in known
+    }
     try:
         card = RunCard(**facts, others={k: v for k, v in content.items() if k not in known})
     except TypeError as error:

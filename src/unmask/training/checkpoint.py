@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from unmask.config.build import build_untrained
+from unmask.config.decides import deciding
 from unmask.config.renamed import with_new_names
 from unmask.config.trust import refuse_foreign
 from unmask.core.errors import CheckpointError, ConfigError
@@ -157,7 +158,8 @@ def check_resumable(path: Path, wanted: Provenance) -> dict[str, Any]:
 def differences(found: dict[str, Any], wanted: Provenance) -> list[str]:
     """Name what differs between where a checkpoint comes from and where it should.
 
-    Parts of the recipe that one of the two does not know are not compared.
+    Parts of the recipe that one of the two does not know are not compared, and a setting that one
+    does not know counts as off there.
 
     Args:
         found: What the checkpoint says of itself, under ``"unmask"``.
@@ -168,13 +170,32 @@ def differences(found: dict[str, Any], wanted: Provenance) -> list[str]:
     """
     facts = {name: value for name, value in vars(wanted).items() if name != "recipe"}
     pairs = [(name, found.get(name), value) for name, value in facts.items()]
-    recipe = found.get("recipe") or {}
-    pairs += [(k, recipe[k], value) for k, value in (wanted.recipe or {}).items() if k in recipe]
+    there, here = (deciding_recipe(one or {}) for one in (found.get("recipe"), wanted.recipe))
+    pairs += [(name, there[name], value) for name, value in here.items() if name in there]
     return [
         f"{name} ({_brief(there, here)} there, {_brief(here, there)} here)"
         for name, there, here in pairs
-        if there != here
+        if not _is_same(there, here)
     ]
+
+
+def deciding_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return of a recorded recipe what decides by the table of this version.
+
+    Earlier versions recorded more, such as the device on which faces were looked for.
+    """
+    names = {"crops": "prepare"}
+    sections = {names.get(name, name): section for name, section in recipe.items()}
+    found = deciding(sections, "weights", resumed=True)
+    return {name: found[names.get(name, name)] for name in recipe if names.get(name, name) in found}
+
+
+def _is_same(there: Any, here: Any) -> bool:  # noqa: ANN401 - any part of a configuration
+    one, two = dict(_leaves(there)), dict(_leaves(here))
+    return all(
+        one[name] == two[name] if name in one and name in two else not (one | two)[name]
+        for name in one | two
+    )
 
 
 def _brief(value: Any, other: Any) -> str:  # noqa: ANN401 - any part of a configuration

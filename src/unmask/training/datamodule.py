@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import lightning as L  # noqa: N812 - the library's own convention
 import pandas as pd
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unmask.core.errors import ConfigError, DataError
 from unmask.data.batch import Clip, collate_clips
@@ -13,10 +13,11 @@ from unmask.data.dataset import (
     Augmentation,
     BlendedClips,
     ClipLayout,
+    ClipRequest,
     FaceClips,
-    PlannedRequests,
 )
 from unmask.data.features import FeatureClips, FeatureTable
+from unmask.data.requests import PlannedRequests, RequestsInOrder, Share
 from unmask.data.samplers import SamplingPolicy
 from unmask.data.splits import check_splits, require_both_classes
 from unmask.data.store import FaceStore
@@ -100,27 +101,39 @@ class ClipDataModule(L.LightningDataModule):
         return [labels[row] for row in self.plan.rows_of(0).tolist()]
 
     def train_dataloader(self) -> DataLoader[Clip]:
-        """Return sampled, augmented training clips.
-
-        Raises:
-            ConfigError: If several devices would part clips that belong together.
-        """
-        num_devices = self.trainer.world_size if self.trainer is not None else 1
-        if self.plan.together > 1 and num_devices > 1:
-            raise ConfigError(
-                f"sampler=paired needs one device, but trainer.devices gives {num_devices}: each "
-                "takes every other clip, so that no pair stays together. Set trainer.devices=1."
-            )
+        """Return this process's share of the sampled, augmented training clips."""
+        share = self._share(together=self.plan.together)
         return make_loader(
             self.train_clips,
             batch_size=self.batch_size,
             num_workers=self.num_workers,
-            sampler=PlannedRequests(self.plan, seed=self.seed),
+            sampler=PlannedRequests(self.plan, seed=self.seed, share=share),
         )
 
     def val_dataloader(self) -> DataLoader[Clip]:
-        """Return validation clips in order."""
-        return make_loader(self.val_clips, batch_size=self.batch_size, num_workers=self.num_workers)
+        """Return this process's share of the validation clips, in order.
+
+        Raises:
+            DataError: If there are fewer of them than processes.
+        """
+        share = self._share()
+        if len(self.val_clips) < share.num_ranks:
+            raise DataError(
+                f"Split 'val' has {len(self.val_clips)} clips, too few for {share.num_ranks} "
+                "processes; lower trainer.devices."
+            )
+        return make_loader(
+            self.val_clips,
+            batch_size=self.batch_size,
+            num_workers=self.num_workers,
+            sampler=RequestsInOrder(len(self.val_clips), share) if share.num_ranks > 1 else None,
+        )
+
+    def _share(self, *, together: int = 1) -> Share:
+        if self.trainer is None:
+            return Share(self.batch_size, together=together)
+        trainer = self.trainer
+        return Share(self.batch_size, trainer.global_rank, trainer.world_size, together)
 
 
 def _clips_of(
@@ -164,7 +177,7 @@ def make_loader(
     *,
     batch_size: int,
     num_workers: int,
-    sampler: PlannedRequests | None = None,
+    sampler: Sampler[ClipRequest] | None = None,
 ) -> DataLoader[Clip]:
     """Build a loader of :class:`~unmask.data.batch.ClipBatch`.
 

@@ -18,6 +18,7 @@ from unmask.data.store import FaceStore
 from unmask.models.detector import Detector
 from unmask.training.datamodule import make_loader
 from unmask.training.features import EncodingTask, FeatureWriter
+from unmask.training.launch import ALONE
 
 # Raise it when a change to the reading of crops or to `Detector.encode` alters features.
 FEATURES_VERSION = 1
@@ -83,7 +84,7 @@ def cached_features(
     """
     paths = _crops_to_read(store)
     with tempfile.TemporaryDirectory() as nowhere:
-        probe = make_trainer(run_dir=Path(nowhere), callbacks=[], loggers=[])
+        probe = make_trainer(run_dir=Path(nowhere), callbacks=[], loggers=[], **ALONE)
         facts = _facts(detector, store, paths, str(probe.precision))
     folder = data_dir / "features" / f"{store.dataset}-{sha256_of_json(facts)[:16]}"
     if not folder.is_dir():
@@ -98,7 +99,7 @@ def cached_features(
                 batch_size=batch_size,
                 num_workers=num_workers,
             )
-            make_trainer(run_dir=unfinished, callbacks=[writer], loggers=[]).predict(
+            make_trainer(run_dir=unfinished, callbacks=[writer], loggers=[], **ALONE).predict(
                 EncodingTask(detector), loader, return_predictions=False
             )
             writer.close()

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from unmask.training.callbacks.seeding import BatchSeed
 from unmask.training.checkpoint import Provenance, check_resumable, read_checkpoint
 from unmask.training.curves import carry_curves
 from unmask.training.datamodule import ClipDataModule
+from unmask.training.launch import join
+from unmask.training.ranks import on_rank_zero, wait_for_all
 from unmask.training.task import DetectionTask
 from unmask.training.tracking import Tracking
 
@@ -128,23 +131,28 @@ def train(
     callbacks = [*recipe.callbacks, BatchSeed(recipe.seed)]
     trainer = recipe.make_trainer(run_dir=run_dir, callbacks=callbacks, loggers=loggers)
     try:
+        join(trainer)
         with _frozen_parts_on_purpose():
             trainer.fit(task, data, ckpt_path=resume, weights_only=True)
     finally:
         if tracking is None:
             owner.close()
     if resume is not None:
-        carry_curves(resume.parent.parent, run_dir)
+        on_rank_zero(partial(carry_curves, resume.parent.parent, run_dir))
     return _summary_of(checkpointing, detector)
 
 
 def _summary_of(checkpointing: BestCheckpoint, detector: AnyDetector) -> TrainSummary:
-    assert checkpointing.best_model_score is not None
+    wait_for_all()
     best_checkpoint = Path(checkpointing.best_model_path)
+    best = read_checkpoint(best_checkpoint)
+    score = checkpointing.best_model_score
+    if score is None:  # of processes that were spawned, Lightning hands back the path alone
+        score = best["callbacks"][checkpointing.state_key]["best_model_score"]
     return TrainSummary(
         best_checkpoint=best_checkpoint,
-        best_epoch=int(read_checkpoint(best_checkpoint)["epoch"]),
-        val_video_auc=float(checkpointing.best_model_score),
+        best_epoch=int(best["epoch"]),
+        val_video_auc=float(score),
         num_parameters=count_parameters(detector),
         num_trainable=count_parameters(detector, trainable_only=True),
     )

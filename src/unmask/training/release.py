@@ -15,7 +15,7 @@ from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import atomic_path, sha256_of_file, sha256_of_json
 from unmask.data.dataset import ClipLayout
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
-from unmask.training.checkpoint import read_checkpoint
+from unmask.training.checkpoint import deciding_recipe, read_checkpoint
 
 MODEL_FILE: Final = "model.ckpt"
 CARD_FORMAT: Final = 1
@@ -62,7 +62,7 @@ def clip_recipe(checkpoint: dict[str, Any], path: Path) -> ClipRecipe:
         CheckpointError: If it does not say, as checkpoints of early versions, or names anything
             but the parts that prepare crops.
     """
-    recipe = checkpoint["unmask"].get("recipe") or {}
+    recipe = deciding_recipe(checkpoint["unmask"].get("recipe") or {})
     crops, clips = recipe.get("crops"), recipe.get("clips")
     if not isinstance(crops, dict) or not isinstance(clips, dict):
         raise CheckpointError(

@@ -24,6 +24,8 @@ from unmask.evaluation.predictions import (
 from unmask.models.complexity import count_flops
 from unmask.models.tall import AnyDetector
 from unmask.runs.card import change_card, read_run_card, writing
+from unmask.training.launch import join
+from unmask.training.ranks import agreed, is_rank_zero
 from unmask.training.scores import KeptScores, ScoreFile, deciding_facts
 from unmask.training.scoring import ScoredClips, score_clips
 from unmask.training.task import ScoringTask
@@ -114,11 +116,15 @@ def evaluate(
         checkpoint_hash: SHA-256 of the file of the network's weights.
         embeddings: Also write what the backbone says of each video, where it describes frames.
 
+    Returns:
+        What was found and done; nothing on all processes but rank zero, which writes the tables.
+
     Raises:
         DataError: If a split has no usable face, one class only, or an unreadable crop.
     """
     for item in splits:
         require_both_classes(item.store.videos, item.split)
+    join(trainer)
     task = ScoringTask(detector)
     score = partial(
         score_clips,
@@ -137,21 +143,29 @@ def evaluate(
         scores, seconds, changed = _kept_or_scored(
             file, partial(score, clips), wants_vectors=embeddings and task.has_features
         )
-        kept.append(scores)
+        if scores is not None:
+            kept.append(scores)
         outcomes.append(Outcome(item.store.dataset, item.split, len(clips), seconds, changed))
+    if not is_rank_zero():
+        return Evaluation(pd.DataFrame(), [], {})
     predictions = _publish(run_dir, splits, kept, checkpoint_hash)
     return Evaluation(predictions, outcomes, _speed_of(outcomes, trainer, batch_size, num_workers))
 
 
 def _kept_or_scored(
-    file: ScoreFile, score: Callable[[], ScoredClips], *, wants_vectors: bool
-) -> tuple[KeptScores, float | None, tuple[str, ...]]:
-    """Return a split's scores, the seconds that they took now, and what has changed since then."""
-    found = file.read()
-    if found is not None and not (wants_vectors and found.embeddings is None):
+    file: ScoreFile, score: Callable[[], ScoredClips | None], *, wants_vectors: bool
+) -> tuple[KeptScores | None, float | None, tuple[str, ...]]:
+    """Return a split's scores, the seconds that they took now, and what has changed since then.
+
+    There are scores on rank zero alone, which decides for all whether they are needed.
+    """
+    found = file.read() if is_rank_zero() else None
+    if agreed(found is not None and not (wants_vectors and found.embeddings is None)):
         return found, None, ()
     changed = ("embeddings",) if found is not None else tuple(file.why_anew())
     scored = score()
+    if scored is None:
+        return None, None, ()
     return file.write(scored), scored.seconds, changed
 
 

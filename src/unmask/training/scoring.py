@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from unmask.data.dataset import FaceClips
+from unmask.data.requests import RequestsInOrder, Share
 from unmask.evaluation.embeddings import embedding_rows
 from unmask.evaluation.predictions import VIDEO_KEY
 from unmask.training.datamodule import make_loader
+from unmask.training.ranks import gathered, is_rank_zero
 from unmask.training.task import ScoringTask
 
 
@@ -40,25 +42,37 @@ def score_clips(
     batch_size: int,
     num_workers: int,
     embeddings: bool = False,
-) -> ScoredClips:
-    """Score every clip of a split.
+) -> ScoredClips | None:
+    """Score every clip of a split, over several processes each its share.
 
     Args:
         task: The trained detector.
         clips: What to score.
-        trainer: Says on which device and in which precision; with one device.
+        trainer: Says on which devices and in which precision; not one that spawns processes.
         batch_size: Clips per batch.
         num_workers: Loader processes.
         embeddings: Also describe each video, from the same pass through the network.
+
+    Returns:
+        The scores; None on all processes but rank zero.
     """
-    loader = make_loader(clips, batch_size=batch_size, num_workers=num_workers)
+    share = Share(batch_size, trainer.global_rank, trainer.world_size)
+    sampler = RequestsInOrder(len(clips), share) if share.num_ranks > 1 else None
+    loader = make_loader(clips, batch_size=batch_size, num_workers=num_workers, sampler=sampler)
     means = VideoMeans(clips.clips) if embeddings and task.has_features else None
-    task.take_features = None if means is None else means.add
+    sums = _Sums() if share.num_ranks > 1 and means is not None else None
+    task.take_features = getattr(sums or means, "add", None)
     start = time.perf_counter()
     batches = trainer.predict(task, loader, return_predictions=True)
-    seconds = time.perf_counter() - start
     assert batches is not None
     rows, scores = (torch.cat(column) for column in zip(*batches, strict=True))
+    if share.num_ranks > 1:
+        rows, scores, all_sums = _of_all_ranks(rows, scores, sums)
+        if not is_rank_zero():
+            return None
+        if means is not None:
+            means.add(rows, all_sums)
+    seconds = time.perf_counter() - start
     assert rows.tolist() == list(range(len(clips)))
     # The softmax of float32 can end a rounding error outside of [0, 1] once it is widened.
     table = clips.clips.assign(score=scores.double().clamp(0, 1).numpy())
@@ -67,6 +81,38 @@ def score_clips(
         embeddings=None if means is None else means.table(),
         seconds=seconds,
     )
+
+
+class _Sums:
+    """Features of the clips of one process, kept until those of all are joined."""
+
+    def __init__(self) -> None:
+        self._parts: list[Tensor] = []
+
+    def add(self, rows: Tensor, sums: Tensor) -> None:  # noqa: ARG002 - as of VideoMeans
+        """Add clips; see :meth:`VideoMeans.add`."""
+        self._parts.append(sums)
+
+    def joined(self) -> Tensor:
+        """Return the features, ``(clips, features)``."""
+        return torch.cat(self._parts)
+
+
+def _of_all_ranks(
+    rows: Tensor, scores: Tensor, sums: _Sums | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Join on rank zero what every rank scored, in the order of the rows, each row once.
+
+    Returns:
+        Rows and scores, ``(clips,)``, and features, ``(clips, features)``; nothing elsewhere.
+    """
+    own = (rows, scores, torch.empty(len(rows), 0) if sums is None else sums.joined())
+    parts = gathered(own) or [own]
+    all_rows, *columns = (torch.cat(column) for column in zip(*parts, strict=True))
+    # A rank that would have had nothing to do in the last batch has scored clips of another.
+    unique, first = np.unique(all_rows.numpy(), return_index=True)
+    all_scores, all_sums = (column[first] for column in columns)
+    return torch.from_numpy(unique), all_scores, all_sums
 
 
 class VideoMeans:

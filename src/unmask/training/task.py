@@ -9,13 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
+from torchmetrics.utilities.distributed import gather_all_tensors
 
-from unmask.data.batch import ClipBatch
+from unmask.data.batch import NOT_COUNTED, ClipBatch
 from unmask.data.dataset import BlendedClips, FaceClips
-from unmask.evaluation.aggregate import video_scores
-from unmask.evaluation.metrics import roc_auc
+from unmask.evaluation.predictions import VIDEO_KEY
 from unmask.models.detector import Detector, fake_scores
 from unmask.models.tall import AnyDetector
+from unmask.training.metrics import VideoAUROC
+from unmask.training.ranks import are_several
 
 
 class ScoringTask(L.LightningModule):
@@ -57,8 +60,12 @@ class ScoringTask(L.LightningModule):
 class DetectionTask(L.LightningModule):
     """Fit a detector on the training split and watch the validation split; never a test split.
 
-    Logs ``train/loss`` and ``val/loss`` (mean over clips) and ``val/video_auc`` (ROC AUC over
-    videos, a video's score being the mean over its clips).
+    Logs ``train/loss`` and ``val/loss`` (mean over clips); ``val/video_auc`` (ROC AUC over videos,
+    a video's score being the mean over its clips); and over single clips ``val/clip_accuracy``, at
+    the threshold 0.5, and ``val/clip_auc``.
+
+    Over several processes a batch is theirs together: a loss that weighs the clips of a batch
+    against each other gives what it gives in one process with as large a batch.
 
     Args:
         detector: The network.
@@ -89,57 +96,80 @@ class DetectionTask(L.LightningModule):
         self.make_optimizer = make_optimizer
         self.make_scheduler = make_scheduler
         self.provenance = provenance
-        self._val_outputs: list[tuple[Tensor, Tensor]] = []
+        self.val_metrics = nn.ModuleDict(
+            {
+                "video_auc": VideoAUROC(),
+                "clip_accuracy": BinaryAccuracy(),
+                "clip_auc": BinaryAUROC(),
+            }
+        )
+        self._video_of_clip: Tensor | None = None
 
     def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:  # noqa: ARG002 - Lightning's signature
         """Return the loss of one batch."""
-        loss: Tensor = self.loss(self._logits(batch), batch.labels)
+        loss = self._loss_of(self._logits(batch), batch)
         self.log(
             "train/loss", loss, on_step=False, on_epoch=True, prog_bar=True,
-            batch_size=len(batch.labels), sync_dist=True,
+            batch_size=_num_counted(batch), sync_dist=True,
         )  # fmt: skip
-        return loss
+        # Each process has the gradient of its own clips, and DDP takes the mean over processes.
+        return loss * self.trainer.world_size if self.trainer.world_size > 1 else loss
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:  # noqa: ARG002 - Lightning's signature
-        """Score one batch and keep the scores for the epoch's AUC."""
+        """Score one batch and keep the scores for the epoch's metrics."""
         logits = self._logits(batch)
         self.log(
-            "val/loss", self.loss(logits, batch.labels), on_epoch=True, prog_bar=True,
-            batch_size=len(batch.labels), sync_dist=True,
+            "val/loss", self._loss_of(logits, batch), on_epoch=True, prog_bar=True,
+            batch_size=_num_counted(batch), sync_dist=True,
         )  # fmt: skip
-        self._val_outputs.append((batch.rows, fake_scores(logits)))
+        counts = batch.rows != NOT_COUNTED
+        rows, labels = batch.rows[counts], batch.labels[counts]
+        scores = fake_scores(logits)[counts]
+        if len(rows) == 0:
+            return
+        self._metric("video_auc").update(scores, labels, self._videos_of(rows), rows)
+        for name in ("clip_accuracy", "clip_auc"):
+            self._metric(name).update(scores.clamp(0, 1), labels)
 
     def _logits(self, batch: ClipBatch) -> Tensor:
         network = self.detector.get_submodule("head") if self.reads_features else self.detector
         logits: Tensor = network(batch.frames, batch.is_frame)
         return logits
 
+    def _loss_of(self, logits: Tensor, batch: ClipBatch) -> Tensor:
+        """Return the loss of a batch of all processes, of which this one has a share."""
+        labels = batch.labels
+        if are_several():
+            counts = batch.rows != NOT_COUNTED
+            parts = gather_all_tensors(logits.detach()[counts])
+            parts[self.global_rank] = logits[counts]
+            logits, labels = torch.cat(parts), torch.cat(gather_all_tensors(labels[counts]))
+        loss: Tensor = self.loss(logits, labels)
+        return loss
+
     def on_validation_epoch_end(self) -> None:
-        """Log the AUC over the validation videos."""
-        rows, scores = (torch.cat(column) for column in zip(*self._val_outputs, strict=True))
-        self._val_outputs.clear()
-        if self.trainer.world_size > 1:
-            rows, scores = (self._gathered(column) for column in (rows, scores))
-        # Lightning's distributed sampler repeats clips to even out the processes: each counts once.
-        unique_rows, first = np.unique(rows.cpu().numpy(), return_index=True)
-        table = (
-            self._val_clips().iloc[unique_rows].assign(score=scores.double().cpu().numpy()[first])
-        )
-        videos = video_scores(table)
-        auc = roc_auc(videos["label"].to_numpy(), videos["score"].to_numpy())
-        self.log("val/video_auc", auc, prog_bar=True, rank_zero_only=False, sync_dist=False)
+        """Log the epoch's metrics, the same on every process."""
+        video_auc = self._metric("video_auc").compute()
+        self.log("val/video_auc", video_auc, prog_bar=True, sync_dist=True)
+        self.log("val/clip_accuracy", self._metric("clip_accuracy").compute(), sync_dist=True)
+        # Of one class, where validation is cut short, torchmetrics would call the area 0.
+        has_both_classes = not bool(video_auc.isnan())
+        clip_auc = self._metric("clip_auc").compute() if has_both_classes else video_auc
+        self.log("val/clip_auc", clip_auc, sync_dist=True)
+        for name in self.val_metrics:
+            self._metric(name).reset()
 
-    def _gathered(self, column: Tensor) -> Tensor:
-        """Join what every process holds, ``(batch,)`` each."""
-        joined = self.all_gather(column)
-        assert isinstance(joined, Tensor)
-        return joined.flatten()
+    def _metric(self, name: str) -> Any:  # noqa: ANN401 - torchmetrics' update takes anything
+        return self.val_metrics[name]
 
-    def _val_clips(self) -> Any:  # noqa: ANN401 - a pandas frame, whose stubs do not know assign's result
-        loader: Any = self.trainer.val_dataloaders
-        dataset = loader.dataset
-        assert isinstance(dataset, FaceClips | BlendedClips)
-        return dataset.clips
+    def _videos_of(self, rows: Tensor) -> Tensor:
+        """Return a number of the video of each clip, ``(batch,)``."""
+        if self._video_of_clip is None:
+            loader: Any = self.trainer.val_dataloaders
+            assert isinstance(loader.dataset, FaceClips | BlendedClips)
+            numbers = loader.dataset.clips.groupby(VIDEO_KEY, sort=False).ngroup()
+            self._video_of_clip = torch.tensor(numbers.to_numpy(np.int64), device=rows.device)
+        return self._video_of_clip[rows]
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's union of six types
         """Build the optimiser over what is trainable, and its schedule."""
@@ -158,3 +188,8 @@ class DetectionTask(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what the weights alone do not say."""
         checkpoint["unmask"] = self.provenance
+
+
+def _num_counted(batch: ClipBatch) -> int:
+    """Return how many clips this process adds to the batch of all processes."""
+    return int((batch.rows != NOT_COUNTED).sum())

@@ -20,6 +20,7 @@ def make_trainer(
     loggers: list[Logger],
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
     devices: int | Literal["auto"] = 1,
+    strategy: str = "auto",
     precision: Precision = "auto",
     max_epochs: int = 20,
     gradient_clip_val: float | None = 1.0,
@@ -37,6 +38,7 @@ def make_trainer(
         loggers: Where metrics go.
         accelerator: ``"auto"`` takes a GPU when there is one.
         devices: Number of devices, or ``"auto"`` for all of them.
+        strategy: How several devices share the work: ``"ddp"`` or ``"ddp_spawn"``.
         precision: ``"auto"`` is mixed precision on a GPU (float16 with gradient scaling, as
             system A trained) and float32 on a CPU.
         max_epochs: Most epochs to train.
@@ -59,6 +61,7 @@ def make_trainer(
         logger=loggers or False,
         accelerator="gpu" if on_gpu else "cpu",
         devices=devices,
+        strategy=strategy,
         max_epochs=max_epochs,
         gradient_clip_val=gradient_clip_val,
         accumulate_grad_batches=accumulate_grad_batches,

@@ -10,7 +10,7 @@ import warnings
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -94,7 +94,7 @@ class PyAVReader:
 
     max_pixels: int = MAX_PIXELS
     # How far is read decides whether there are crops, and not which.
-    bounds: ReadingBounds = field(default=NO_BOUNDS, metadata={"decides_crops": False})
+    bounds: ReadingBounds = NO_BOUNDS
 
     def timeline(self, path: Path) -> Timeline:
         """Return when each frame is shown; see :class:`FrameReader`."""
@@ -132,7 +132,7 @@ class DecordReader:
 
     max_pixels: int = MAX_PIXELS
     # How far is read decides whether there are crops, and not which.
-    bounds: ReadingBounds = field(default=NO_BOUNDS, metadata={"decides_crops": False})
+    bounds: ReadingBounds = NO_BOUNDS
 
     def timeline(self, path: Path) -> Timeline:
         """Return when each frame is shown; see :class:`FrameReader`."""

@@ -1,8 +1,10 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from unmask.core.reproducibility import (
     derive_seed,
     git_state,
     package_versions,
+    thread_counts,
 )
 
 parts = st.lists(st.one_of(st.integers(0, 9), st.sampled_from("ab1")), min_size=1, max_size=3)
@@ -48,6 +51,19 @@ def test_a_package_that_is_missing_is_said_to_be(monkeypatch: pytest.MonkeyPatch
     module = sys.modules[package_versions.__module__]
     monkeypatch.setattr(module, "RECORDED_PACKAGES", ("no-such-package",))
     assert package_versions()["no-such-package"] == "not installed"
+
+
+def test_the_threads_that_compute_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = thread_counts()
+    finally:
+        torch.set_num_threads(before)
+    assert found["torch"] == 2
+    assert found["OMP_NUM_THREADS"] == "3"
+    assert found["cores"] == len(os.sched_getaffinity(0))
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from unmask.core.errors import DataError
 from unmask.data.batch import collate_clips
-from unmask.data.dataset import ClipLayout, ClipRequest, FaceClips, PlannedRequests, read_crop
+from unmask.data.dataset import ClipLayout, ClipRequest, FaceClips, read_crop
+from unmask.data.requests import PlannedRequests
 from unmask.data.samplers import NaturalSampling
 from unmask.data.store import FaceStore
 from unmask.data.transforms import ClipAugmentation

@@ -156,7 +156,7 @@ def test_only_the_face_whose_box_changed_is_cut_again(
     content = json.loads((own / "Val_poly.json").read_text())
     content["annotations"][4]["bbox"] = [0, 0, 30, 30]
     (own / "Val_poly.json").write_text(json.dumps(content))
-    prepare_dataset(dataset(own), PREPARATION, tmp_path)
+    open_store(dataset(own), PREPARATION, tmp_path)
     before, after = files_of(whole.store_dir), files_of(store_dir)
     assert [name for name in after if name.startswith("crops") and before[name] != after[name]] == [
         "crops/openforensics/Val/val1/4/0_0.png"

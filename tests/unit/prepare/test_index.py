@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from unmask.core.errors import DataError
+from unmask.core.files import sha256_of_file
 from unmask.data.manifest import read_table
 from unmask.data.sources.celebdf import CelebDF
 from unmask.data.sources.folder import FolderSource
@@ -49,6 +50,7 @@ def test_the_manifest_and_its_description_are_written(root: Path, tmp_path: Path
         "num_ignored": 1,
         "ignored": ["readme.txt: suffix '.txt' is not media"],
         "left_out": [],
+        "lists": {"readme.txt": sha256_of_file(root / "readme.txt")},
     }
 
 

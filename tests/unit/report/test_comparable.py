@@ -290,7 +290,6 @@ def test_what_only_limits_or_repeats_is_no_part_of_a_recipe(
     assert recipes[0] == recipes[1]
     assert recipes[0] == {
         "model": '"x"', "prepare.size": "3", "data.sets.a.name": '"a"',
-        "data.sets.a.split.root": '"s"',
     }  # fmt: skip
     seeds = [make_run("m", seed=seed, recipe=recipe) for seed, recipe in enumerate(recipes)]
     assert [len(one.runs) for one in group_variants(seeds)] == [2]

@@ -10,33 +10,12 @@ from typing import Any, Final
 
 import pandas as pd
 
+from unmask.config.decides import deciding, leaves
 from unmask.config.foreign import read_foreign
 from unmask.evaluation.footage import same_footage
 from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
 from unmask.report.wording import Block, blocks, mark_in
 
-# What a configuration says without changing what is learned: where things lie, what is logged, how
-# the finished detector is measured, how long a video may take. Dots lead into it, a star is any
-# name. A video that a limit stops has no crop, which shows in the videos that were tested.
-WITHOUT_EFFECT: Final = (
-    "seed",
-    "paths",
-    "trusted_modules",
-    "hydra",
-    "resume",
-    "rerun",
-    "test",
-    "eval",
-    "logger",
-    "data.root",
-    "data.sets.*.root",
-    "loader.num_workers",
-    "prepare.num_workers",
-    "prepare.retry_failures",
-    "prepare.time_limit_seconds",
-    "prepare.memory_limit_gb",
-    "trainer.enable_progress_bar",
-)
 # Stands at every number of a data set whose splits share identity groups.
 SHARED_MARK: Final = " (groups shared)"
 Recipe = dict[str, str]
@@ -220,7 +199,7 @@ def typical_run(runs: Sequence[ComparedRun]) -> ComparedRun:
 
 
 def read_recipe(run_dir: Path) -> Recipe | None:
-    """Read what a run was trained with, as dotted settings, but for what changes nothing learned.
+    """Read what decides a run's weights beside its seed, by dotted name.
 
     Args:
         run_dir: May hold ``config.yaml``, as ``unmask train`` writes it.
@@ -235,27 +214,10 @@ def read_recipe(run_dir: Path) -> Recipe | None:
     path = run_dir / "config.yaml"
     if not path.is_file():
         return None
-    flat = _flat(read_foreign(path))
+    # Variants are told apart by what they were trained with; their runs differ in the seed alone.
+    settings = leaves(deciding(read_foreign(path), "weights"))
     return {
-        name: value
-        for name, value in flat.items()
-        if not any(_lies_in(name, one) for one in WITHOUT_EFFECT)
+        name: json.dumps(value, sort_keys=True, default=str)
+        for name, value in settings.items()
+        if name != "seed"
     }
-
-
-def _lies_in(name: str, place: str) -> bool:
-    """Say whether a dotted setting is what a place names, or lies below it."""
-    parts, wanted = name.split("."), place.split(".")
-    found = zip(parts, wanted, strict=False)
-    return len(parts) >= len(wanted) and all(two in ("*", one) for one, two in found)
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> Recipe:
-    flat: Recipe = {}
-    for key, value in content.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{name}.")
-        else:
-            flat[name] = json.dumps(value, sort_keys=True, default=str)
-    return flat

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from unmask.core.errors import CheckpointError
+from unmask.training.ranks import is_rank_zero
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -56,7 +57,7 @@ class BestCheckpoint(ModelCheckpoint):
             return
         folder = Path(self.dirpath)
         here = folder / self._best_so_far.name
-        if self._best_so_far.resolve() != here.resolve():
+        if is_rank_zero() and self._best_so_far.resolve() != here.resolve():
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._best_so_far, here)
         places = {

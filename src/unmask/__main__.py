@@ -1,0 +1,6 @@
+"""`python -m unmask VERB [key=value ...]`."""
+
+from unmask.cli.main import main
+
+if __name__ == "__main__":
+    main()
