@@ -25,7 +25,7 @@ from unmask.core.errors import UnmaskError
 from unmask.core.files import sha256_of_file
 from unmask.runs.card import read_run_card
 from unmask.runs.run import read_run
-from unmask.training.checkpoint import load_detector
+from unmask.training.checkpoint import read_detector
 
 # Where code would write; each test has its own folder as working directory.
 CANARY = "canary.txt"
@@ -207,7 +207,7 @@ def test_no_checkpoint_runs_what_it_names(
 ) -> None:
     path = checkpoint_with(place, NODES[payload])
     with pytest.raises(UnmaskError) as caught:
-        load_detector(path)
+        read_detector(path)
     assert "hunter2" not in str(caught.value)
 
 
@@ -358,10 +358,10 @@ def test_every_verb_refuses_a_run_with_a_payload(
 
 
 def test_a_training_does_not_go_on_from_a_payload(
-    refused: Refused, checkpoint_with: Make, tiny_words: list[str]
+    refused: Refused, checkpoint_with: Make, tiny_words_in_one_process: list[str]
 ) -> None:
     path = checkpoint_with("model.head", NODES["alias of torch.hub"])
-    refused("train", *tiny_words, f"resume={path}", "hydra.run.dir=resumed")
+    refused("train", *tiny_words_in_one_process, f"resume={path}", "hydra.run.dir=resumed")
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from unmask.config.location import conf_dir
 from unmask.config.trust import trust_modules
 from unmask.config.validate import typed
 from unmask.core.errors import CheckpointError, ConfigError
-from unmask.training.checkpoint import load_detector
+from unmask.training.checkpoint import read_detector
 
 OWN_HEAD = "own_parts.heads.OwnHead"
 
@@ -56,11 +56,11 @@ def checkpoint_of(trained_run: Path, tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_it_is_refused_before_any_crop_is_made(
-    tmp_path: Path, tiny_words: list[str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny_words_in_one_process: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = [f"paths.data_dir={tmp_path}/data", f"paths.outputs_dir={tmp_path}/outputs"]
     with pytest.raises(SystemExit) as stop:
-        main(["train", *tiny_words, *places, f"model.head._target_={OWN_HEAD}"])
+        main(["train", *tiny_words_in_one_process, *places, f"model.head._target_={OWN_HEAD}"])
     said = " ".join(capsys.readouterr().err.split())
     assert stop.value.code == 2
     assert f"`model.head` names '{OWN_HEAD}'" in said
@@ -72,10 +72,10 @@ def test_it_is_refused_before_any_crop_is_made(
 def test_a_file_that_names_it_opens_once_it_is_trusted(checkpoint_of: Callable[..., Path]) -> None:
     path = checkpoint_of(OWN_HEAD)
     with pytest.raises(CheckpointError, match=r"trusted_modules=\[own_parts\]"):
-        load_detector(path)
+        read_detector(path)
     assert "own_parts" not in sys.modules
     trust_modules(["own_parts"])
-    assert type(load_detector(path).head).__name__ == "OwnHead"  # type: ignore[union-attr]
+    assert type(read_detector(path).head).__name__ == "OwnHead"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_it_has_imported_is_not_trusted_with_it(
 ) -> None:
     trust_modules(["own_parts"])
     with pytest.raises(CheckpointError):
-        load_detector(checkpoint_of(target))
+        read_detector(checkpoint_of(target))
 
 
 def test_an_installed_package_is_trusted_by_its_entry_point(
@@ -101,7 +101,7 @@ def test_an_installed_package_is_trusted_by_its_entry_point(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own-parts\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[unmask.plugins]\nown_parts = own_parts\n")
     trust._plugins.cache_clear()
-    assert type(load_detector(checkpoint_of(OWN_HEAD)).head).__name__ == "OwnHead"  # type: ignore[union-attr]
+    assert type(read_detector(checkpoint_of(OWN_HEAD)).head).__name__ == "OwnHead"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unmask.cli.hydra import Call, console, run_verb
-from unmask.cli.objects import make_dataset, make_preparation
+from unmask.cli.console import console
+from unmask.cli.hydra import Call, run_verb
 from unmask.cli.report import write_report
 from unmask.cli.run_data import RunData, open_run_data
+from unmask.cli.tables import audit_table
 from unmask.config.build import build, build_foreign
 from unmask.config.foreign import read_foreign
 from unmask.config.schema import (
@@ -26,7 +27,7 @@ from unmask.core.files import sha256_of_file
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 from unmask.prepare.datasets import Preparation, store_folder
 from unmask.runs.card import (
     RunCard,
@@ -35,14 +36,15 @@ from unmask.runs.card import (
     writing,
 )
 from unmask.runs.content import add_content, copy_for_other_data
-from unmask.training.checkpoint import load_detector
+from unmask.training.checkpoint import read_detector
 from unmask.training.launch import single_if_spawned
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.score import Evaluation, ScoredSplit, operations_per_clip
 from unmask.training.score import evaluate as score
 from unmask.training.weights import hash_of_weights, require_own_weights
-from unmask.verbs.audit import audit_stores, audit_table
+from unmask.verbs.audit import audit_stores
+from unmask.verbs.objects import make_dataset, make_preparation
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -110,7 +112,7 @@ def score_run(
     run_dir, data = _data_of(run_dir, card, trained, plan, data_dir, changed_data_dir)
     if leaks is None:
         leaks = require_no_leak(data.own, data.others, allow_leak=allow_leak or card.leak_allowed)
-    detector = load_detector(checkpoint)
+    detector = read_detector(checkpoint)
     layout = build_foreign(trained.clips, "clips")
     flops = _flops_of(detector, layout.num_frames, card)
     evaluation = score(
@@ -182,7 +184,7 @@ def _own_weights(
     return checkpoint
 
 
-def _flops_of(detector: AnyDetector, num_frames: int, card: RunCard) -> int:
+def _flops_of(detector: ClipDetector, num_frames: int, card: RunCard) -> int:
     """Count the operations of a clip once per run, on the CPU, where the weights still are."""
     if card.flops_per_clip is not None and card.frames_per_clip == num_frames:
         return card.flops_per_clip

@@ -4,15 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from unmask.cli.console import console
 from unmask.cli.evaluate import require_names_apart, require_no_leak, score_run
-from unmask.cli.hydra import Call, console, run_verb
-from unmask.cli.objects import (
-    augmentation_of,
-    make_dataset,
-    make_preparation,
-    make_recipe,
-    recipe_settings,
-)
+from unmask.cli.hydra import Call, run_verb
 from unmask.cli.report import write_report
 from unmask.cli.reuse import complete_tests, find_trained, training_identity
 from unmask.cli.sweep import BOOTSTRAP_SEED, report_sweep
@@ -22,8 +16,7 @@ from unmask.config.trust import refuse_unrebuildable
 from unmask.core.files import sha256_of_file, sha256_of_json
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
-from unmask.models.detector import Detector
-from unmask.models.tall import AnyDetector, check_clip_length
+from unmask.models.detector import ClipDetector, Detector, check_clip_length
 from unmask.prepare.datasets import open_store
 from unmask.runs.card import RunCard, source_state
 from unmask.runs.content import content_of, require_same_content, write_content
@@ -37,6 +30,13 @@ from unmask.training.fit import train as fit
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.tracking import Tracking
+from unmask.verbs.objects import (
+    augmentation_of,
+    make_dataset,
+    make_preparation,
+    make_recipe,
+    recipe_settings,
+)
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
 
@@ -119,7 +119,7 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     return JobResult(summary.val_video_auc, call.run_dir, "trained")
 
 
-def _build_detector(config: TrainConfig) -> AnyDetector:
+def _build_detector(config: TrainConfig) -> ClipDetector:
     detector = build_seeded(lambda: build(config.model), config.seed)
     check_clip_length(detector, build(config.clips).num_frames)
     if config.cache_features:
@@ -151,7 +151,7 @@ def _bind(run_dir: Path, stores: list[FaceStore], resume: Path | None) -> None:
 
 
 def _training_sets(
-    config: TrainConfig, stores: list[FaceStore], detector: AnyDetector, recipe: Recipe
+    config: TrainConfig, stores: list[FaceStore], detector: ClipDetector, recipe: Recipe
 ) -> list[TrainingSet]:
     """Join crops with how they are augmented, or with what the frozen backbone says of them."""
     if not config.cache_features:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -14,6 +15,8 @@ from pydantic import (
     PositiveInt,
     Tag,
 )
+
+from unmask.core.files import write_text
 
 
 def _require_settings(node: object) -> object:
@@ -41,12 +44,6 @@ Targets = dict[str, Target]
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Verb(_Section):
-    """What every verb takes: packages whose classes a checkpoint or a run's folder may name."""
-
-    trusted_modules: list[str] = []
 
 
 class DataConfig(_Section):
@@ -130,7 +127,21 @@ class PathsConfig(_Section):
     models_dir: Path = Path("models")
 
 
-class IndexConfig(_Verb):
+class VerbConfig(_Section):
+    """What the section of every verb holds."""
+
+    # Which file of each group was chosen, e.g. {"model": "effb0_lstm"}; composing fills it in.
+    choices: dict[str, str] = {}
+    # Packages whose classes checkpoints and runs may name; of a file that is read it is ignored.
+    trusted_modules: list[str] = []
+
+    def save(self, folder: Path) -> None:
+        """Write the whole section as ``config.yaml``, which composes to it again."""
+        content = self.model_dump(mode="json")
+        write_text(folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
+
+
+class IndexConfig(VerbConfig):
     """`unmask index`."""
 
     data: AnyData
@@ -171,7 +182,7 @@ class TrainConfig(FacesConfig):
     eval: EvalConfig
 
 
-class AuditConfig(_Verb):
+class AuditConfig(VerbConfig):
     """`unmask audit`."""
 
     manifests: str | list[str]
@@ -198,7 +209,7 @@ class DescribeConfig(FacesConfig):
     image_format: Literal["jpeg", "png"]
 
 
-class EvaluateConfig(_Verb):
+class EvaluateConfig(VerbConfig):
     """`unmask evaluate`."""
 
     run: Path
@@ -212,7 +223,7 @@ class EvaluateConfig(_Verb):
     paths: PathsConfig
 
 
-class VerifyConfig(_Verb):
+class VerifyConfig(VerbConfig):
     """`unmask verify`."""
 
     run: Path
@@ -221,7 +232,7 @@ class VerifyConfig(_Verb):
     paths: PathsConfig
 
 
-class ReportConfig(_Verb):
+class ReportConfig(VerbConfig):
     """`unmask report`."""
 
     runs: str
@@ -230,7 +241,7 @@ class ReportConfig(_Verb):
     paths: PathsConfig
 
 
-class EnsembleConfig(_Verb):
+class EnsembleConfig(VerbConfig):
     """`unmask ensemble`."""
 
     runs: str | list[str]
@@ -241,7 +252,7 @@ class EnsembleConfig(_Verb):
     paths: PathsConfig
 
 
-class PredictConfig(_Verb):
+class PredictConfig(VerbConfig):
     """`unmask predict`."""
 
     checkpoint: str | list[str] | None
@@ -257,7 +268,7 @@ class PredictConfig(_Verb):
     paths: PathsConfig
 
 
-class AppConfig(_Verb):
+class AppConfig(VerbConfig):
     """`unmask app`."""
 
     checkpoint: str | list[str] | None
@@ -283,13 +294,13 @@ class AppConfig(_Verb):
     paths: PathsConfig
 
 
-class ModelsConfig(_Verb):
+class ModelsConfig(VerbConfig):
     """`unmask models`."""
 
     paths: PathsConfig
 
 
-VERBS: dict[str, type[_Section]] = {
+VERBS: dict[str, type[VerbConfig]] = {
     "index": IndexConfig,
     "prepare": PrepareVerbConfig,
     "audit": AuditConfig,

@@ -19,7 +19,7 @@ from unmask.report.measure import measure
 from unmask.report.protocol import Protocol
 from unmask.runs.card import RunCard, headline_metrics, read_json, read_run_card
 from unmask.runs.content import Changes, changes_since, content_of, read_content
-from unmask.training.checkpoint import load_detector
+from unmask.training.checkpoint import read_detector
 from unmask.training.score import ScoredSplit, evaluate
 
 CONFIRMED: Final = 0
@@ -151,7 +151,7 @@ def verify(
     checkpoint, checkpoint_hash = _scored_checkpoint(run_dir, card)
     with tempfile.TemporaryDirectory() as nowhere:
         evaluate(
-            load_detector(checkpoint),
+            read_detector(checkpoint),
             [ScoredSplit(stores[name], split) for name in recorded for split in recorded[name]],
             layout=layout,
             trainer=make_trainer(run_dir=Path(nowhere), callbacks=[], loggers=[]),
