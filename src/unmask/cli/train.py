@@ -13,6 +13,7 @@ from unmask.cli.reuse import complete_tests, find_trained, training_identity
 from unmask.cli.sweep import BOOTSTRAP_SEED, report_sweep
 from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
+from unmask.config.trust import refuse_unrebuildable
 from unmask.core.files import sha256_of_file, sha256_of_json
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
@@ -52,6 +53,7 @@ def train(arguments: list[str]) -> None:
 
 def _train(call: Call) -> JobResult:
     config: TrainConfig = call.config
+    refuse_unrebuildable(call.content)
     if is_rank_zero():
         call.save_config()
     tracking = Tracking()

@@ -140,6 +140,8 @@ class VerbConfig(_Section):
 
     # Which file of each group was chosen, e.g. {"model": "effb0_lstm"}; composing fills it in.
     choices: dict[str, str] = {}
+    # Packages whose classes checkpoints and runs may name; of a file that is read it is ignored.
+    trusted_modules: list[str] = []
 
     def save(self, folder: Path) -> None:
         """Write the whole section as ``config.yaml``, which composes to it again."""

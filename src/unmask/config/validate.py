@@ -17,8 +17,9 @@ from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
 from unmask.config.older import MOVED
 from unmask.config.plugins import missing_plugin, missing_plugin_in
-from unmask.config.schema import BLEND, SINGLE, VERBS, _Section
+from unmask.config.schema import BLEND, SINGLE, VERBS, TrainConfig, _Section
 from unmask.config.search_path import own_folders, searched
+from unmask.config.shipped import targets
 from unmask.config.targets import (
     HYDRA_KEYS,
     describe,
@@ -26,6 +27,7 @@ from unmask.config.targets import (
     signature_parameters,
     target_problems,
 )
+from unmask.config.trust import require_own
 from unmask.core.errors import ConfigError, did_you_mean
 
 
@@ -102,6 +104,38 @@ def typed(verb: str, config: DictConfig) -> Any:  # noqa: ANN401 - one of five s
     if problems:
         raise _all(problems)
     return VERBS[verb].model_validate(OmegaConf.to_container(config, resolve=True))
+
+
+def typed_run(content: dict[str, Any]) -> TrainConfig:
+    """Turn the configuration that a run keeps into a typed section.
+
+    Only what is built from it, which are model, crops, clips and data sets, is compared with the
+    signatures that it names; the rest may be of another version.
+
+    Args:
+        content: What :func:`~unmask.config.foreign.read_foreign` returned.
+
+    Raises:
+        ConfigError: With all problems, a line each.
+    """
+    unset = _unset(content)
+    problems = [f"`{path}` is not set." for path in unset]
+    problems += _schema_problems(TrainConfig, content, unset)
+    for section in ("model", "prepare", "clips", "data", "eval"):
+        node = _without_augmentation(content.get(section))
+        for target in targets(node):
+            require_own(target)
+        problems += target_problems(node, section)
+    if problems:
+        raise _all(problems)
+    return TrainConfig.model_validate(content)
+
+
+def _without_augmentation(node: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+    if not isinstance(node, dict):
+        return node
+    kept = {key: value for key, value in node.items() if key != "augmentation"}
+    return {key: _without_augmentation(value) for key, value in kept.items()}
 
 
 def config_problems(verb: str, config: DictConfig) -> list[str]:

@@ -12,7 +12,9 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Final
 
-from unmask.core.errors import CheckpointError
+from unmask.config.renamed import with_new_names
+from unmask.config.trust import refuse_foreign
+from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import sha256_of_file
 
 MODEL_FILE: Final = "model.ckpt"
@@ -54,19 +56,35 @@ def facts_in(content: object, path: Path) -> dict[str, Any]:
         path: Where it lies, for messages.
 
     Raises:
-        CheckpointError: If it is not a checkpoint of unmask, or of another format.
+        CheckpointError: If it is not a checkpoint of unmask, of another format, or names a class
+            that is not trusted.
     """
     if not isinstance(content, dict) or not {"unmask", "state_dict"} <= set(content):
         raise CheckpointError(
             f"{path} is not a checkpoint of unmask: it does not say which model it holds."
         )
     facts = content["unmask"]
-    found = facts.get("format") if isinstance(facts, dict) else None
-    if not isinstance(facts, dict) or found != FORMAT:
+    if not isinstance(facts, dict) or not isinstance(content["state_dict"], dict):
+        raise CheckpointError(f"{path} is not a checkpoint of unmask.")
+    if facts.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} has checkpoint format {found}, but this version reads {FORMAT}."
+            f"{path} has checkpoint format {facts.get('format')}, but this version reads {FORMAT}."
         )
+    _refuse_foreign_names(facts, path)
     return facts
+
+
+def _refuse_foreign_names(facts: dict[str, Any], path: Path) -> None:
+    """Refuse a checkpoint that names, for its network, crops or clips, what is not trusted."""
+    recipe = facts.get("recipe")
+    parts = {"model": facts.get("model")}
+    if isinstance(recipe, dict):
+        parts |= {"prepare": recipe.get("crops"), "clips": recipe.get("clips")}
+    try:
+        for place, node in with_new_names(parts).items():
+            refuse_foreign(node, place)
+    except ConfigError as error:
+        raise CheckpointError(f"{path} cannot be used: {error}") from error
 
 
 def card_of(facts: dict[str, Any], path: Path) -> dict[str, Any] | None:

@@ -88,7 +88,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         path: A ``.ckpt`` file of a training run.
 
     Raises:
-        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask.
+        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask, or names a
+            class that neither a shipped configuration nor the person's own words allow.
     """
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint at {path}.")

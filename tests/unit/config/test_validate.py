@@ -7,8 +7,8 @@ from hydra import compose, initialize_config_dir
 
 from unmask.config.build import build, build_untrained
 from unmask.config.location import conf_dir
+from unmask.config.shipped import targets
 from unmask.config.targets import target_problems
-from unmask.config.trust import targets
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import ConfigError
 
