@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from unmask.cli.console import EXIT_BAD_INPUT, console, fail, print_error
-from unmask.cli.jobs import CallRefused, FolderWatch, run_recorded
+from unmask.cli.sweeps import CallRefused, FolderWatch, run_recorded
 from unmask.cli.tables import jobs_table
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
@@ -54,8 +54,6 @@ class Call:
     Attributes:
         verb: ``"train"``, ``"evaluate"``, …
         config: The verb's typed section of :mod:`unmask.config.schema`.
-        content: The same as plain values, resolved.
-        choices: Which file of each group was chosen, e.g. ``{"model": "effb0_lstm"}``.
         run_dir: The call's own folder.
         in_sweep: Whether it is one of several jobs.
         words: Overrides of the command line, without Hydra's own.
@@ -63,15 +61,9 @@ class Call:
 
     verb: str
     config: Any
-    content: dict[str, Any]
-    choices: dict[str, str]
     run_dir: Path
     in_sweep: bool = False
     words: tuple[str, ...] = ()
-
-    def save_config(self) -> None:
-        """Write the resolved configuration beside the results."""
-        OmegaConf.save(OmegaConf.create(self.content), self.run_dir / "config.yaml")
 
 
 def run_verb(
@@ -215,26 +207,10 @@ def _call(verb: str, config: DictConfig) -> Call:
     return Call(
         verb=verb,
         config=section.model_copy(update={"choices": choices}),
-        content=_with_whole_roots(content),
-        choices=choices,
         words=tuple(str(word) for word in hydra_config.overrides.task),
         run_dir=Path(runtime.output_dir),
         in_sweep=hydra_config.mode is RunMode.MULTIRUN,
     )
-
-
-def _with_whole_roots(content: dict[str, Any]) -> dict[str, Any]:
-    """Record where each data set lies, so that the folder a call is made in decides nothing."""
-
-    def whole(node: Any) -> Any:  # noqa: ANN401 - any part of a configuration
-        if not isinstance(node, dict):
-            return node
-        found = {key: whole(value) for key, value in node.items()}
-        if isinstance(root := found.get("root"), str):
-            found["root"] = str(Path(root).absolute())
-        return found
-
-    return content | {key: whole(content[key]) for key in ("data", "eval") if key in content}
 
 
 def _quieten() -> None:

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from unmask.cli.console import console
-from unmask.cli.evaluate import require_names_apart, score_run
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
@@ -13,7 +11,10 @@ from unmask.prepare.datasets import refresh_store, store_folder
 from unmask.runs.identity import FinishedRun, crops_identity, find_finished, unscored_sets
 from unmask.training.launch import ALONE
 from unmask.training.trainer_settings import checking_words
+from unmask.verbs.honesty import require_names_apart
+from unmask.verbs.listener import Listener
 from unmask.verbs.objects import make_dataset, make_preparation
+from unmask.verbs.scoring import score_run
 
 
 def training_identity(config: TrainConfig) -> dict[str, Any] | None:
@@ -44,9 +45,8 @@ def find_trained(config: TrainConfig) -> FinishedRun | None:
     return find_finished(config.paths.outputs_dir, facts) if facts is not None else None
 
 
-def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
-    """Say that a run is not trained again, and score the test sets that it has no scores of."""
-    console.print(finished.describe(), highlight=False, soft_wrap=True)
+def complete_tests(config: TrainConfig, finished: FinishedRun, listener: Listener) -> None:
+    """Score the test sets that a finished run has no scores of, where tests are wanted."""
     if not config.test:
         return
     tested = config.eval.datasets
@@ -68,6 +68,7 @@ def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
         loader=config.loader,
         # Others would train first, and here is nothing to train.
         trainer=config.trainer | ALONE,
+        listener=listener,
     )
 
 
