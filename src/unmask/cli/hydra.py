@@ -218,8 +218,10 @@ def _quieten() -> None:
     os.environ.setdefault("WANDB_SILENT", "true")
     # Optuna's sweeper pins an Optuna that needs SQLAlchemy 1.4, which advertises its successor.
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    # Lightning sets the levels of its own packages when it is imported, which can be later.
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(f"{name}.utilities.rank_zero").setLevel(logging.WARNING)
     # Loader processes are a config value of ours; Lightning suggests one per core regardless.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # Hydra's log is already in the folder that Lightning expects to find empty.
