@@ -15,6 +15,8 @@ from pydantic import (
     Tag,
 )
 
+from unmask.core.voting import VotingRule
+
 
 def _require_settings(node: object) -> object:
     if isinstance(node, dict) and "settings" not in node:
@@ -228,7 +230,7 @@ class EnsembleConfig(_Section):
     """`unmask ensemble`."""
 
     runs: str | list[str]
-    rule: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
+    rule: VotingRule
     grid_max: PositiveInt
     seed: int = Field(ge=0, lt=2**32)
     eval: EvalConfig
@@ -239,7 +241,7 @@ class PredictConfig(_Section):
     """`unmask predict`."""
 
     checkpoint: str | list[str] | None
-    voting: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
+    voting: VotingRule
     sampling: Literal["trained", "uniform", "first", "rate"]
     num_frames: PositiveInt | None
     frames_per_second: PositiveFloat
@@ -255,7 +257,7 @@ class AppConfig(_Section):
     """`unmask app`."""
 
     checkpoint: str | list[str] | None
-    voting: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
+    voting: VotingRule
     num_frames: Annotated[int, Field(ge=1, le=100)] | None
     min_face_prob: Annotated[float, Field(ge=0, le=1)] | None
     heat_maps: bool

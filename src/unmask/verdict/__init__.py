@@ -6,15 +6,16 @@ one that ``unmask evaluate`` writes. Only encoded crops are kept, so that an hou
 little more memory than a minute of it.
 """
 
+from unmask.core.voting import VotingRule
 from unmask.verdict.evidence import (
     Caution,
     Clip,
     Evidence,
+    EvidencePicture,
     FaceSeen,
     FrameSeen,
     Input,
     Model,
-    Picture,
     Track,
     Vote,
 )
@@ -22,23 +23,22 @@ from unmask.verdict.page import render_html
 from unmask.verdict.predictor import Predictor, load_detector
 from unmask.verdict.progress import CancelledError
 from unmask.verdict.source import InputLimits
-from unmask.verdict.voting import Rule
 
 __all__ = [
     "CancelledError",
     "Caution",
     "Clip",
     "Evidence",
+    "EvidencePicture",
     "FaceSeen",
     "FrameSeen",
     "Input",
     "InputLimits",
     "Model",
-    "Picture",
     "Predictor",
-    "Rule",
     "Track",
     "Vote",
+    "VotingRule",
     "load_detector",
     "render_html",
 ]
