@@ -9,9 +9,12 @@ from typing import Final, cast, get_args
 
 from unmask.app.html import name_of
 from unmask.core.errors import ConfigError, did_you_mean
-from unmask.verdict import Evidence, InputLimits, Predictor, VotingRule
+from unmask.core.voting import VotingRule
+from unmask.verdict.evidence import Evidence
 from unmask.verdict.models import LocalModel
+from unmask.verdict.predictor import Predictor
 from unmask.verdict.progress import OnStage, ShouldStop
+from unmask.verdict.source import InputLimits
 from unmask.video.sampling import UniformSampling
 
 RULES: Final[tuple[VotingRule, ...]] = get_args(VotingRule)

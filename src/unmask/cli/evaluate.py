@@ -8,10 +8,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unmask.cli.hydra import Call, console, run_verb
-from unmask.cli.objects import make_dataset, make_preparation
+from unmask.cli.console import console
+from unmask.cli.hydra import Call, run_verb
 from unmask.cli.report import write_report
 from unmask.cli.run_data import RunData, open_run_data
+from unmask.cli.tables import audit_table
 from unmask.config.build import build
 from unmask.config.schema import (
     BlendConfig,
@@ -43,7 +44,8 @@ from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.score import Evaluation, ScoredSplit, operations_per_clip
 from unmask.training.score import evaluate as score
 from unmask.training.weights import hash_of_weights, require_own_weights
-from unmask.verbs.audit import audit_stores, audit_table
+from unmask.verbs.audit import audit_stores
+from unmask.verbs.objects import make_dataset, make_preparation
 
 
 def evaluate(arguments: list[str]) -> None:

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from unmask.cli.console import console
 from unmask.cli.evaluate import require_names_apart, score_run
-from unmask.cli.hydra import console
-from unmask.cli.objects import make_dataset, make_preparation
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
@@ -13,6 +12,7 @@ from unmask.faces.extract import EXTRACTION_VERSION
 from unmask.prepare.datasets import refresh_store, store_folder
 from unmask.runs.identity import FinishedRun, crops_identity, find_finished, unscored_sets
 from unmask.training.launch import ALONE
+from unmask.verbs.objects import make_dataset, make_preparation
 
 
 def training_identity(config: TrainConfig) -> dict[str, Any] | None:

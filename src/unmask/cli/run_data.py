@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from unmask.cli.objects import make_dataset
 from unmask.config.schema import DataConfig, EvalConfig, TrainConfig, sets_of
 from unmask.core.errors import DataError
 from unmask.data.store import FaceStore
@@ -20,6 +19,7 @@ from unmask.runs.content import (
     read_content,
     require_same_hashes,
 )
+from unmask.verbs.objects import make_dataset
 
 # A run is never scored on what it was trained on.
 _SCORED = ("val", "test")

@@ -4,15 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from unmask.cli.console import console
 from unmask.cli.evaluate import require_names_apart, require_no_leak, score_run
-from unmask.cli.hydra import Call, console, run_verb
-from unmask.cli.objects import (
-    augmentation_of,
-    make_dataset,
-    make_preparation,
-    make_recipe,
-    recipe_settings,
-)
+from unmask.cli.hydra import Call, run_verb
 from unmask.cli.report import write_report
 from unmask.cli.reuse import complete_tests, find_trained, training_identity
 from unmask.cli.sweep import BOOTSTRAP_SEED, report_sweep
@@ -35,6 +29,13 @@ from unmask.training.fit import train as fit
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.tracking import Tracking
+from unmask.verbs.objects import (
+    augmentation_of,
+    make_dataset,
+    make_preparation,
+    make_recipe,
+    recipe_settings,
+)
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -15,6 +16,7 @@ from pydantic import (
     Tag,
 )
 
+from unmask.core.files import write_text
 from unmask.core.voting import VotingRule
 
 
@@ -126,7 +128,19 @@ class PathsConfig(_Section):
     models_dir: Path = Path("models")
 
 
-class IndexConfig(_Section):
+class VerbConfig(_Section):
+    """What the section of every verb holds."""
+
+    # Which file of each group was chosen, e.g. {"model": "effb0_lstm"}; composing fills it in.
+    choices: dict[str, str] = {}
+
+    def save(self, folder: Path) -> None:
+        """Write the whole section as ``config.yaml``, which composes to it again."""
+        content = self.model_dump(mode="json")
+        write_text(folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
+
+
+class IndexConfig(VerbConfig):
     """`unmask index`."""
 
     data: AnyData
@@ -167,7 +181,7 @@ class TrainConfig(FacesConfig):
     eval: EvalConfig
 
 
-class AuditConfig(_Section):
+class AuditConfig(VerbConfig):
     """`unmask audit`."""
 
     manifests: str | list[str]
@@ -194,7 +208,7 @@ class DescribeConfig(FacesConfig):
     image_format: Literal["jpeg", "png"]
 
 
-class EvaluateConfig(_Section):
+class EvaluateConfig(VerbConfig):
     """`unmask evaluate`."""
 
     run: Path
@@ -208,7 +222,7 @@ class EvaluateConfig(_Section):
     paths: PathsConfig
 
 
-class VerifyConfig(_Section):
+class VerifyConfig(VerbConfig):
     """`unmask verify`."""
 
     run: Path
@@ -217,7 +231,7 @@ class VerifyConfig(_Section):
     paths: PathsConfig
 
 
-class ReportConfig(_Section):
+class ReportConfig(VerbConfig):
     """`unmask report`."""
 
     runs: str
@@ -226,7 +240,7 @@ class ReportConfig(_Section):
     paths: PathsConfig
 
 
-class EnsembleConfig(_Section):
+class EnsembleConfig(VerbConfig):
     """`unmask ensemble`."""
 
     runs: str | list[str]
@@ -237,7 +251,7 @@ class EnsembleConfig(_Section):
     paths: PathsConfig
 
 
-class PredictConfig(_Section):
+class PredictConfig(VerbConfig):
     """`unmask predict`."""
 
     checkpoint: str | list[str] | None
@@ -253,7 +267,7 @@ class PredictConfig(_Section):
     paths: PathsConfig
 
 
-class AppConfig(_Section):
+class AppConfig(VerbConfig):
     """`unmask app`."""
 
     checkpoint: str | list[str] | None
@@ -279,13 +293,13 @@ class AppConfig(_Section):
     paths: PathsConfig
 
 
-class ModelsConfig(_Section):
+class ModelsConfig(VerbConfig):
     """`unmask models`."""
 
     paths: PathsConfig
 
 
-VERBS: dict[str, type[_Section]] = {
+VERBS: dict[str, type[VerbConfig]] = {
     "index": IndexConfig,
     "prepare": PrepareVerbConfig,
     "audit": AuditConfig,
