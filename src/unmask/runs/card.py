@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from unmask.core.errors import DataError
-from unmask.core.files import exclusive, write_json
+from unmask.core.files import write_json
+from unmask.core.locks import locked
 from unmask.core.reproducibility import git_state, package_versions, thread_counts
 
 # Of videos, as `metrics.json` calls them: what a run card repeats and `unmask verify` checks.
@@ -103,7 +104,7 @@ class RunCard:
 @contextmanager
 def writing(run_dir: Path) -> Iterator[None]:
     """Hold a run's folder against other calls that write its tables or its card."""
-    with exclusive(run_dir / ".lock"):
+    with locked(run_dir / ".lock"):
         yield
 
 

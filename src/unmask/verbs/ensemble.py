@@ -10,12 +10,12 @@ import pandas as pd
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file, write_json
 from unmask.core.reproducibility import package_versions
+from unmask.core.voting import VotingRule
 from unmask.evaluation.aggregate import TOP_K, Aggregation, in_words
 from unmask.evaluation.ensemble import (
     TIES,
     Combination,
     JoinedScores,
-    Rule,
     all_sources,
     ensemble_predictions,
     fit_combination,
@@ -57,7 +57,7 @@ class EnsembleCard:
     """
 
     name: str
-    rule: Rule
+    rule: VotingRule
     ties: str
     members: dict[str, dict[str, Any]]
     intercept: float
@@ -101,7 +101,7 @@ class EnsembleSummary:
 def ensemble(
     run_dirs: Sequence[Path],
     *,
-    rule: Rule,
+    rule: VotingRule,
     out_dir: Path,
     how: Aggregation = "mean",
     top_k: int = TOP_K,
