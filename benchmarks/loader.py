@@ -31,7 +31,7 @@ from unmask.data.batch import Clip
 from unmask.data.dataset import ClipLayout, FaceClips, read_crop
 from unmask.data.store import FaceStore
 from unmask.faces.extract import FaceExtractor
-from unmask.prepare import prepare
+from unmask.prepare.run import prepare
 from unmask.prepare.video import ImageFormat
 from unmask.prepare.workers import available_cores
 from unmask.training.datamodule import make_loader

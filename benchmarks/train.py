@@ -47,7 +47,7 @@ from unmask.data.dataset import ClipLayout
 from unmask.data.samplers import NaturalSampling
 from unmask.data.store import FaceStore
 from unmask.faces.extract import FaceExtractor
-from unmask.prepare import prepare
+from unmask.prepare.run import prepare
 from unmask.prepare.workers import available_cores
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.task import DetectionTask, ScoringTask

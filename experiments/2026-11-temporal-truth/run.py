@@ -24,7 +24,7 @@ from unmask.evaluation.metrics import roc_auc
 from unmask.evaluation.uncertainty import cluster_bootstrap_interval, weighted_auc
 from unmask.models.losses import make_weighted_cross_entropy
 from unmask.training.callbacks.checkpointing import BestCheckpoint
-from unmask.training.checkpoint import Provenance, load_detector
+from unmask.training.checkpoint import Provenance, read_detector
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.fit import Recipe, TrainSummary, build_seeded, train
 from unmask.training.scoring import score_clips
@@ -105,7 +105,7 @@ def score(checkpoint: Path, store: FaceStore, split: str, run_dir: Path) -> pd.D
     trainer = make_trainer(
         run_dir=run_dir, callbacks=[], loggers=[], accelerator="cpu", enable_progress_bar=False
     )
-    task = ScoringTask(load_detector(checkpoint))
+    task = ScoringTask(read_detector(checkpoint))
     table = score_clips(task, clips, trainer=trainer, batch_size=64, num_workers=0).predictions
     return table.merge(store.videos[["video_id", "compression"]], on="video_id")
 

@@ -79,7 +79,7 @@ def test_a_blend_with_leaks_is_trained_and_marked_from_the_command_line(
         return stores[dataset.name]
 
     monkeypatch.setattr("unmask.cli.train.open_store", open_toy)
-    monkeypatch.setattr("unmask.cli.evaluate.open_store", open_toy)
+    monkeypatch.setattr("unmask.cli.run_data.open_store", open_toy)
     monkeypatch.setenv("UNMASK_OUTPUTS_DIR", str(tmp_path / "outputs"))
     words = [
         "train", "data=[folder,ffpp]", "data.sets.folder.root=.", "data.sets.ffpp.root=.",

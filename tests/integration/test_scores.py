@@ -18,10 +18,10 @@ from unmask.data.store import FaceStore
 from unmask.evaluation.embeddings import read_embeddings
 from unmask.evaluation.predictions import read_predictions
 from unmask.models.backbone import TimmBackbone
-from unmask.models.detector import Detector
+from unmask.models.detector import ClipDetector, Detector
 from unmask.models.heads.pooling import MeanHead
 from unmask.models.plain_cnn import PlainCNN
-from unmask.models.tall import AnyDetector, TallDetector
+from unmask.models.tall import TallDetector
 from unmask.runs.card import RunCard, change_card, read_run_card
 from unmask.training import score as module
 from unmask.training.score import Evaluation, ScoredSplit, evaluate
@@ -59,7 +59,9 @@ def score(detector: Detector, tmp_path: Path) -> Score:
     run_dir.mkdir()
     card_of(run_dir)
 
-    def run(*splits: tuple[FaceStore, str], network: AnyDetector = detector, **changes: Any) -> Any:
+    def run(
+        *splits: tuple[FaceStore, str], network: ClipDetector = detector, **changes: Any
+    ) -> Any:
         settings: dict[str, Any] = {
             "layout": ClipLayout(num_frames=2, num_clips=2), "batch_size": 4, "num_workers": 0,
             "run_dir": run_dir, "checkpoint_hash": "ab",

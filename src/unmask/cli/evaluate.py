@@ -8,9 +8,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unmask.cli.hydra import Call, console, run_verb
-from unmask.cli.objects import make_dataset, make_preparation
+from unmask.cli.console import console
+from unmask.cli.hydra import Call, run_verb
 from unmask.cli.report import write_report
+from unmask.cli.run_data import RunData, open_run_data
+from unmask.cli.tables import audit_table
 from unmask.config.build import build
 from unmask.config.schema import (
     BlendConfig,
@@ -19,7 +21,6 @@ from unmask.config.schema import (
     EvaluateConfig,
     LoaderConfig,
     TrainConfig,
-    sets_of,
 )
 from unmask.config.trust import refuse_foreign, with_new_names
 from unmask.config.validate import typed
@@ -27,22 +28,24 @@ from unmask.core.errors import ConfigError, DataError
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
-from unmask.models.tall import AnyDetector
-from unmask.prepare.datasets import Preparation, open_store, store_folder
+from unmask.models.detector import ClipDetector
+from unmask.prepare.datasets import Preparation, store_folder
 from unmask.runs.card import (
     RunCard,
     change_card,
     read_run_card,
     writing,
 )
-from unmask.training.checkpoint import load_detector
+from unmask.runs.content import add_content, copy_for_other_data
+from unmask.training.checkpoint import read_detector
 from unmask.training.launch import single_if_spawned
 from unmask.training.model_card import release
-from unmask.training.ranks import is_rank_zero
+from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.score import Evaluation, ScoredSplit, operations_per_clip
 from unmask.training.score import evaluate as score
 from unmask.training.weights import hash_of_weights, require_own_weights
-from unmask.verbs.audit import audit_stores, audit_table
+from unmask.verbs.audit import audit_stores
+from unmask.verbs.objects import make_dataset, make_preparation
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -52,7 +55,7 @@ def evaluate(arguments: list[str]) -> None:
 
 def _evaluate(call: Call) -> None:
     config: EvaluateConfig = call.config
-    score_run(
+    run_dir = score_run(
         config.run,
         config.eval,
         data_dir=config.paths.data_dir,
@@ -60,10 +63,11 @@ def _evaluate(call: Call) -> None:
         trainer=config.trainer,
         checkpoint=config.checkpoint,
         allow_leak=config.allow_leak,
+        changed_data_dir=call.run_dir if config.allow_changed_data else None,
     )
     if is_rank_zero():
-        write_report(config.run, config.eval, seed=config.seed)
-        release(config.run, config.checkpoint)
+        write_report(run_dir, config.eval, seed=config.seed)
+        release(run_dir, config.checkpoint)
 
 
 def score_run(
@@ -76,7 +80,8 @@ def score_run(
     checkpoint: Path | None = None,
     allow_leak: bool = False,
     leaks: dict[str, int] | None = None,
-) -> None:
+    changed_data_dir: Path | None = None,
+) -> Path:
     """Score a run's own validation and test splits and the test splits of ``plan.datasets``.
 
     Args:
@@ -89,47 +94,78 @@ def score_run(
             validation chose. Reports mark every number of any other.
         allow_leak: Go on although a set shares something with training; the run is marked.
         leaks: What an audit of these very sets has counted; None audits them.
+        changed_data_dir: Where a marked copy of the run goes, and its scores, if its data are not
+            those that it was trained on; None refuses such data.
+
+    Returns:
+        The folder of the run that was scored: ``run_dir`` or ``changed_data_dir``.
 
     Raises:
         CheckpointError: If the checkpoint is of another training.
         ConfigError: If two data sets have one name.
-        DataError: If a set shares something with training, unless that is allowed.
+        DataError: If a set shares something with training, unless that is allowed, or is not as
+            the run has recorded it.
     """
-    card = read_run_card(run_dir)
-    trained = read_train_config(run_dir)
+    card, trained = read_run_card(run_dir), read_train_config(run_dir)
     checkpoint = _own_weights(checkpoint, run_dir, card, trained)
-    own, others = _open_stores(trained, plan, data_dir)
-    stores = [*own, *others]
+    weights = hash_of_weights(checkpoint, run_dir / card.best_checkpoint)
+    run_dir, data = _data_of(run_dir, card, trained, plan, data_dir, changed_data_dir)
     if leaks is None:
-        leaks = require_no_leak(own, others, allow_leak=allow_leak or card.leak_allowed)
-    detector = load_detector(checkpoint)
+        leaks = require_no_leak(data.own, data.others, allow_leak=allow_leak or card.leak_allowed)
+    detector = read_detector(checkpoint)
     layout = build(trained.clips)
     flops = _flops_of(detector, layout.num_frames, card)
     evaluation = score(
         detector,
-        _splits_to_score(own, others),
+        _splits_to_score(data.own, data.others),
         layout=layout,
         trainer=build(single_if_spawned(trainer))(run_dir=run_dir, callbacks=[], loggers=[]),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
-        checkpoint_hash=hash_of_weights(checkpoint, run_dir / card.best_checkpoint),
+        checkpoint_hash=weights,
         embeddings=plan.embeddings,
     )
     change = partial(
-        _with_scores, stores=stores, leaks=leaks, leak_allowed=allow_leak,
+        _with_scores, stores=[*data.own, *data.others], leaks=leaks, leak_allowed=allow_leak,
         scoring=evaluation.scoring, flops_per_clip=flops, frames_per_clip=layout.num_frames,
     )  # fmt: skip
     if is_rank_zero():
-        _record(run_dir, evaluation, change)
+        _record(run_dir, evaluation, change, data)
+    return run_dir
 
 
-def _record(run_dir: Path, evaluation: Evaluation, change: Callable[[RunCard], RunCard]) -> None:
+def _record(
+    run_dir: Path,
+    evaluation: Evaluation,
+    change: Callable[[RunCard], RunCard],
+    data: RunData,
+) -> None:
     """Say what was scored, and write it into the run's card."""
     for outcome in evaluation.outcomes:
         console.print(str(outcome), highlight=False, soft_wrap=True)
     with writing(run_dir):
         change_card(run_dir, change)
+        add_content(run_dir, data.content)
+
+
+def _data_of(
+    run_dir: Path,
+    card: RunCard,
+    trained: TrainConfig,
+    plan: EvalConfig,
+    data_dir: Path,
+    changed_data_dir: Path | None,
+) -> tuple[Path, RunData]:
+    """Open what is scored, and say in which folder: a copy of the run where its data changed."""
+    preparation = make_preparation(trained.prepare)
+    require_names_apart(trained.data, plan.datasets, preparation, data_dir)
+    data = open_run_data(trained, plan, preparation, data_dir=data_dir, run_dir=run_dir, card=card)
+    if not data.changes or changed_data_dir is None:
+        data.require_unchanged(run_dir)
+        return run_dir, data
+    on_rank_zero(partial(copy_for_other_data, run_dir, changed_data_dir, data.changes))
+    return changed_data_dir, data.without_trained()
 
 
 def _own_weights(
@@ -142,7 +178,7 @@ def _own_weights(
     return checkpoint
 
 
-def _flops_of(detector: AnyDetector, num_frames: int, card: RunCard) -> int:
+def _flops_of(detector: ClipDetector, num_frames: int, card: RunCard) -> int:
     """Count the operations of a clip once per run, on the CPU, where the weights still are."""
     if card.flops_per_clip is not None and card.frames_per_clip == num_frames:
         return card.flops_per_clip
@@ -168,22 +204,10 @@ def _with_scores(
         split_hashes=card.split_hashes | {s.dataset: split_hashes(s.videos) for s in stores},
         stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},
         leak_allowed=card.leak_allowed or leak_allowed,
-        leaks={kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()},
+        leaks=card.leaks
+        | {kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()},
         scoring=scoring or card.scoring,
     )
-
-
-def _open_stores(
-    trained: TrainConfig, plan: EvalConfig, data_dir: Path
-) -> tuple[list[FaceStore], list[FaceStore]]:
-    """Open what a run was trained on, and what else it is tested on, cut in the same way."""
-    preparation = make_preparation(trained.prepare)
-    require_names_apart(trained.data, plan.datasets, preparation, data_dir)
-    own, others = (
-        [open_store(make_dataset(dataset), preparation, data_dir) for dataset in datasets]
-        for datasets in (sets_of(trained.data), plan.datasets.values())
-    )
-    return own, others
 
 
 def require_names_apart(

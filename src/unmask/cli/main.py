@@ -7,10 +7,10 @@ from importlib import import_module
 from rich.table import Table
 
 from unmask import __version__
-from unmask.cli.hydra import EXIT_BAD_INPUT, console, fail
+from unmask.cli.console import EXIT_BAD_INPUT, console, fail
 from unmask.core.errors import ConfigError, did_you_mean
 
-# Verb -> what it does; each lives in the module of its name with a function of its name.
+# Verb -> what it does.
 VERBS = {
     "doctor": "any folder -> which data set it is, what is missing, how to go on",
     "index": "a data set's folder -> videos.parquet",
@@ -43,7 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if verb not in VERBS:
         fail(ConfigError(f"There is no verb '{verb}'" + did_you_mean(verb, VERBS)))
-    run: Callable[[list[str]], None] = getattr(import_module(f"unmask.cli.{verb}"), verb)
+    own = verb if verb in ("train", "evaluate", "verify", "report", "ensemble") else "calls"
+    run: Callable[[list[str]], None] = getattr(import_module(f"unmask.cli.{own}"), verb)
     run(rest)
 
 

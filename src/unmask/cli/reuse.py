@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+from unmask.cli.console import console
 from unmask.cli.evaluate import require_names_apart, score_run
-from unmask.cli.hydra import console
-from unmask.cli.objects import make_dataset, make_preparation
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
 from unmask.faces.extract import EXTRACTION_VERSION
-from unmask.prepare.datasets import store_folder
+from unmask.prepare.datasets import refresh_store, store_folder
 from unmask.runs.identity import FinishedRun, crops_identity, find_finished, unscored_sets
 from unmask.training.launch import ALONE
+from unmask.verbs.objects import make_dataset, make_preparation
 
 
 def training_identity(config: TrainConfig) -> dict[str, Any] | None:
@@ -20,7 +20,11 @@ def training_identity(config: TrainConfig) -> dict[str, Any] | None:
 
     Files that it starts from count by their content; versions of packages are left out.
     """
-    crops = {one.name: crops_identity(_store(config, one)) for one in sets_of(config.data)}
+    preparation, data_dir = make_preparation(config.prepare), config.paths.data_dir
+    crops = {
+        one.name: crops_identity(refresh_store(make_dataset(one), preparation, data_dir))
+        for one in sets_of(config.data)
+    }
     if None in crops.values():
         return None
     return {

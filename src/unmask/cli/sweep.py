@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from unmask.cli.hydra import console
+from unmask.cli.console import console
 from unmask.config.schema import TrainConfig
 from unmask.config.validate import typed
 from unmask.report.write import report_runs

@@ -4,15 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from unmask.cli.console import console
 from unmask.cli.evaluate import require_names_apart, require_no_leak, score_run
-from unmask.cli.hydra import Call, console, run_verb
-from unmask.cli.objects import (
-    augmentation_of,
-    make_dataset,
-    make_preparation,
-    make_recipe,
-    recipe_settings,
-)
+from unmask.cli.hydra import Call, run_verb
 from unmask.cli.report import write_report
 from unmask.cli.reuse import complete_tests, find_trained, training_identity
 from unmask.cli.sweep import BOOTSTRAP_SEED, report_sweep
@@ -21,10 +15,10 @@ from unmask.config.schema import BlendConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file, sha256_of_json
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
-from unmask.models.detector import Detector
-from unmask.models.tall import AnyDetector, check_clip_length
+from unmask.models.detector import ClipDetector, Detector, check_clip_length
 from unmask.prepare.datasets import open_store
 from unmask.runs.card import RunCard, source_state
+from unmask.runs.content import content_of, require_same_content, write_content
 from unmask.runs.identity import save_identity
 from unmask.runs.sweep import JobResult
 from unmask.training.checkpoint import Provenance
@@ -35,6 +29,13 @@ from unmask.training.fit import train as fit
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.tracking import Tracking
+from unmask.verbs.objects import (
+    augmentation_of,
+    make_dataset,
+    make_preparation,
+    make_recipe,
+    recipe_settings,
+)
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
 
@@ -81,17 +82,15 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     config: TrainConfig = call.config
     git = source_state()
     # Before the crops, which can take hours: a network that cannot be built is said at once.
-    detector = build_seeded(lambda: build(config.model), config.seed)
-    check_clip_length(detector, build(config.clips).num_frames)
+    detector = _build_detector(config)
     recipe = make_recipe(config)
-    if config.cache_features:
-        require_fixed_features(
-            detector, {one.name: augmentation_of(one) for one in sets_of(config.data)}
-        )
     stores, leaks = _open_stores(config)
+    _bind(call.run_dir, stores, config.resume)
+    identity = training_identity(config) or {}  # before the training, which data can change during
+    sets = _training_sets(config, stores, detector, recipe)
     summary = fit(
         detector,
-        _make_data(config, _training_sets(config, stores, detector, recipe), detector.image_size),
+        _make_data(config, sets, detector.image_size),
         recipe,
         provenance=_provenance(config, stores),
         run_dir=call.run_dir,
@@ -99,7 +98,7 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
         resume=config.resume,
         tracking=tracking,
     )
-    on_rank_zero(partial(_write_card, call, summary, stores, leaks, git))
+    on_rank_zero(partial(_write_card, call, summary, stores, leaks, git, identity))
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
         f"{summary.val_video_auc:.4f} in epoch {summary.best_epoch + 1}.",
@@ -118,6 +117,15 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     return JobResult(summary.val_video_auc, call.run_dir, "trained")
 
 
+def _build_detector(config: TrainConfig) -> ClipDetector:
+    detector = build_seeded(lambda: build(config.model), config.seed)
+    check_clip_length(detector, build(config.clips).num_frames)
+    if config.cache_features:
+        augmentations = {one.name: augmentation_of(one) for one in sets_of(config.data)}
+        require_fixed_features(detector, augmentations)
+    return detector
+
+
 def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
     """Open what is trained on, and refuse what it shares with itself or with what is tested on."""
     preparation = make_preparation(config.prepare)
@@ -130,8 +138,18 @@ def _open_stores(config: TrainConfig) -> tuple[list[FaceStore], dict[str, int]]:
     return own, require_no_leak(own, others, allow_leak=config.allow_leak)
 
 
+def _bind(run_dir: Path, stores: list[FaceStore], resume: Path | None) -> None:
+    """Record what is trained on, which a run that goes on must have begun with."""
+    if not is_rank_zero():
+        return
+    content = [content_of(store) for store in stores]
+    if resume is not None:
+        require_same_content(resume.parent.parent, content)
+    write_content(run_dir, content)
+
+
 def _training_sets(
-    config: TrainConfig, stores: list[FaceStore], detector: AnyDetector, recipe: Recipe
+    config: TrainConfig, stores: list[FaceStore], detector: ClipDetector, recipe: Recipe
 ) -> list[TrainingSet]:
     """Join crops with how they are augmented, or with what the frozen backbone says of them."""
     if not config.cache_features:
@@ -185,6 +203,7 @@ def _write_card(
     stores: list[FaceStore],
     leaks: dict[str, int],
     git: dict[str, Any],
+    identity: dict[str, Any],
 ) -> None:
     config: TrainConfig = call.config
     blend = "+".join(config.data.sets) if isinstance(config.data, BlendConfig) else ""
@@ -209,4 +228,4 @@ def _write_card(
         leaks=leaks,
         source_datasets=[store.dataset for store in stores],
     ).save(call.run_dir)
-    save_identity(call.run_dir, training_identity(config) or {})
+    save_identity(call.run_dir, identity)

@@ -154,7 +154,7 @@ TABLE: Final[tuple[Row, ...]] = (
     *_rows("scores", "eval.datasets.** eval.video_score eval.top_k eval.unscored"),
     *_rows("scores", "eval.num_resamples"),
     *_rows("nothing", "eval.embeddings"),
-    *_rows("scores", "run runs checkpoint rule grid_max manifests"),
+    *_rows("scores", "run runs checkpoint allow_changed_data rule grid_max manifests"),
     *_rows("scores", "voting sampling num_frames frames_per_second min_face_prob"),
     # What `unmask describe` draws and counts, and how `unmask app` serves.
     *_rows("nothing", "num_draws image_size clip image_format cost.num_frames cost.batch_size"),

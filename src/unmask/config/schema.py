@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -14,6 +15,8 @@ from pydantic import (
     PositiveInt,
     Tag,
 )
+
+from unmask.core.files import write_text
 
 
 def _require_settings(node: object) -> object:
@@ -124,7 +127,19 @@ class PathsConfig(_Section):
     models_dir: Path = Path("models")
 
 
-class IndexConfig(_Section):
+class VerbConfig(_Section):
+    """What the section of every verb holds."""
+
+    # Which file of each group was chosen, e.g. {"model": "effb0_lstm"}; composing fills it in.
+    choices: dict[str, str] = {}
+
+    def save(self, folder: Path) -> None:
+        """Write the whole section as ``config.yaml``, which composes to it again."""
+        content = self.model_dump(mode="json")
+        write_text(folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
+
+
+class IndexConfig(VerbConfig):
     """`unmask index`."""
 
     data: AnyData
@@ -165,7 +180,7 @@ class TrainConfig(FacesConfig):
     eval: EvalConfig
 
 
-class AuditConfig(_Section):
+class AuditConfig(VerbConfig):
     """`unmask audit`."""
 
     manifests: str | list[str]
@@ -192,11 +207,12 @@ class DescribeConfig(FacesConfig):
     image_format: Literal["jpeg", "png"]
 
 
-class EvaluateConfig(_Section):
+class EvaluateConfig(VerbConfig):
     """`unmask evaluate`."""
 
     run: Path
     allow_leak: bool
+    allow_changed_data: bool
     checkpoint: Path | None
     seed: int = Field(ge=0, lt=2**32)
     loader: LoaderConfig
@@ -205,7 +221,7 @@ class EvaluateConfig(_Section):
     paths: PathsConfig
 
 
-class VerifyConfig(_Section):
+class VerifyConfig(VerbConfig):
     """`unmask verify`."""
 
     run: Path
@@ -214,7 +230,7 @@ class VerifyConfig(_Section):
     paths: PathsConfig
 
 
-class ReportConfig(_Section):
+class ReportConfig(VerbConfig):
     """`unmask report`."""
 
     runs: str
@@ -223,7 +239,7 @@ class ReportConfig(_Section):
     paths: PathsConfig
 
 
-class EnsembleConfig(_Section):
+class EnsembleConfig(VerbConfig):
     """`unmask ensemble`."""
 
     runs: str | list[str]
@@ -234,7 +250,7 @@ class EnsembleConfig(_Section):
     paths: PathsConfig
 
 
-class PredictConfig(_Section):
+class PredictConfig(VerbConfig):
     """`unmask predict`."""
 
     checkpoint: str | list[str] | None
@@ -250,7 +266,7 @@ class PredictConfig(_Section):
     paths: PathsConfig
 
 
-class AppConfig(_Section):
+class AppConfig(VerbConfig):
     """`unmask app`."""
 
     checkpoint: str | list[str] | None
@@ -276,13 +292,13 @@ class AppConfig(_Section):
     paths: PathsConfig
 
 
-class ModelsConfig(_Section):
+class ModelsConfig(VerbConfig):
     """`unmask models`."""
 
     paths: PathsConfig
 
 
-VERBS: dict[str, type[_Section]] = {
+VERBS: dict[str, type[VerbConfig]] = {
     "index": IndexConfig,
     "prepare": PrepareVerbConfig,
     "audit": AuditConfig,

@@ -1,21 +1,29 @@
 """From a named data set to a store of face crops, doing only what was not done before."""
 
+from __future__ import annotations  # the face detector is only named
+
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.core.files import sha256_of_json
 from unmask.data.manifest import read_table
 from unmask.data.sources.source import Source
 from unmask.data.splits import SplitRule
 from unmask.data.store import FaceStore
-from unmask.faces.annotated import AnnotatedBox
-from unmask.faces.extract import FaceExtractor
-from unmask.faces.face_video import FaceVideo
-from unmask.prepare import PrepareSummary, Shard, prepare
-from unmask.prepare.index import IndexSummary, index
+from unmask.prepare.index import IndexSummary, index, is_outdated
 from unmask.prepare.locks import in_turn
+from unmask.prepare.shard import Shard
+from unmask.prepare.summary import PrepareSummary
+
+if TYPE_CHECKING:  # the face detector needs PyTorch, and an index does not
+    import pandas as pd
+
+    from unmask.faces.annotated import AnnotatedBox
+    from unmask.faces.extract import FaceExtractor
+    from unmask.faces.face_video import FaceVideo
 
 
 @dataclass(frozen=True)
@@ -109,17 +117,19 @@ def prepare_dataset(
         data_dir: Where stores go.
         shard: Do this slice of the videos only.
     """
+    from unmask.prepare.run import prepare
+
     index_dataset(dataset, data_dir)
-    folder = index_folder(dataset, data_dir)
+    videos, masks, boxes = _indexed(index_folder(dataset, data_dir))
     return prepare(
-        read_table(folder / "videos.parquet", "videos"),
+        videos,
         root=dataset.root,
         store_dir=store_folder(dataset, preparation, data_dir),
         extractor=preparation.extractor,
         image_format=preparation.image_format,
         face_video=preparation.face_video,
-        masks=_masks(folder / "masks.parquet"),
-        boxes=_boxes(folder / "boxes.parquet"),
+        masks=masks,
+        boxes=boxes,
         shard=shard,
         num_workers=preparation.num_workers,
         time_limit_seconds=preparation.time_limit_seconds,
@@ -139,6 +149,8 @@ def _masks(path: Path) -> dict[str, str] | None:
 
 def _boxes(path: Path) -> dict[str, AnnotatedBox] | None:
     """Return the annotated box of a face by ``video_id``, where the data set has any."""
+    from unmask.faces.annotated import AnnotatedBox
+
     if not path.is_file():
         return None
     table = read_table(path, "boxes")
@@ -154,12 +166,56 @@ def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Fa
     """Open a data set's face crops, making them first where they are missing.
 
     A finished store is opened as it is, even when the videos have gone; `unmask prepare` looks at
-    the videos again. Of several calls at once, such as the jobs of a sweep, the first one makes
-    what is missing and the others wait for it.
+    the videos again. A list that gives labels, groups or splits is read again where it has changed;
+    crops that are there stay. Of several calls at once, such as the jobs of a sweep, the first one
+    makes what is missing and the others wait for it.
     """
     folder = store_folder(dataset, preparation, data_dir)
-    if not (folder / "faces.parquet").is_file():
-        with in_turn(data_dir):
-            if not (folder / "faces.parquet").is_file():
-                prepare_dataset(dataset, preparation, data_dir)
+    _prepare_if_needed(dataset, preparation, folder, data_dir)
     return FaceStore.open(folder)
+
+
+def refresh_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Path:
+    """Bring a finished store's labels, groups and splits up to date; return where it lies or would.
+
+    Args:
+        dataset: Where its videos lie.
+        preparation: How faces are cut.
+        data_dir: Where stores go.
+    """
+    folder = store_folder(dataset, preparation, data_dir)
+    if (folder / "faces.parquet").is_file():
+        _prepare_if_needed(dataset, preparation, folder, data_dir)
+    return folder
+
+
+def _prepare_if_needed(
+    dataset: DataSet, preparation: Preparation, folder: Path, data_dir: Path
+) -> None:
+    if not _is_current(dataset, folder, data_dir):
+        with in_turn(data_dir):
+            if not _is_current(dataset, folder, data_dir):
+                prepare_dataset(dataset, preparation, data_dir)
+
+
+def _is_current(dataset: DataSet, folder: Path, data_dir: Path) -> bool:
+    """Whether there is a finished store that says what the data set's lists say now."""
+    if not (folder / "faces.parquet").is_file():
+        return False
+    index_dir = index_folder(dataset, data_dir)
+    if is_outdated(index_dir, dataset.root):
+        return False
+    if not (index_dir / "videos.parquet").is_file():
+        return True  # only the store was kept, and the videos have gone
+    from unmask.prepare.store import fingerprint
+
+    made_with = json.loads((folder / "prepare.json").read_text())
+    return bool(made_with["videos"] == fingerprint(*_indexed(index_dir)))
+
+
+def _indexed(
+    index_dir: Path,
+) -> tuple[pd.DataFrame, dict[str, str] | None, dict[str, AnnotatedBox] | None]:
+    """Return an index's videos, masks and annotated boxes."""
+    videos = read_table(index_dir / "videos.parquet", "videos")
+    return videos, _masks(index_dir / "masks.parquet"), _boxes(index_dir / "boxes.parquet")

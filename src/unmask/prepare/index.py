@@ -1,16 +1,17 @@
 """List the videos of a data set in a manifest."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.table import Table
 
 from unmask.core.errors import DataError
 from unmask.core.files import write_json
 from unmask.core.labels import CLASS_NAMES
-from unmask.data.manifest import SPLITS, write_table
+from unmask.data.manifest import write_table
+from unmask.data.sources.lists import hashes_of_lists, lists_changed, noting_lists
 from unmask.data.sources.source import Source
 from unmask.data.splits import Explains, SplitRule, find_leaks
 
@@ -56,7 +57,9 @@ def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> I
     Raises:
         DataError: If ``root`` does not hold the data set or the rule cannot split it.
     """
-    found = source.index(root)
+    with noting_lists() as lists:
+        found = source.index(root)
+    hashes = hashes_of_lists(root, lists)
     videos = split(found.videos)
     if videos.empty:
         raise DataError(f"{split} leaves none of the {len(found.videos)} videos of {source.name}.")
@@ -70,26 +73,35 @@ def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> I
         notes=(*found.notes, *_split_notes(found.videos, videos)),
     )
     left_out = _left_out(split, found.videos)
-    settings = {"root": str(root.resolve()), "source": repr(source), "split_rule": repr(split)}
+    settings: dict[str, Any] = {
+        "root": str(root.resolve()),
+        "source": repr(source),
+        "split_rule": repr(split),
+    }
     write_table(summary.videos_path, "videos", videos)
     for name, table in (("boxes", found.boxes), ("masks", found.masks)):
         _write_beside(index_dir / f"{name}.parquet", name, table, videos)
-    details = {"ignored": sorted(found.ignored), "left_out": left_out}
+    details = {"ignored": sorted(found.ignored), "left_out": left_out, "lists": hashes}
     write_json(index_dir / "index.json", settings | _to_json(summary) | details)
     return summary
 
 
-def summary_table(summary: IndexSummary) -> Table:
-    """Lay the counts out for a terminal: a row for each method, a column for each split."""
-    title = f"{summary.dataset}: {summary.num_videos} videos in {summary.num_groups} groups"
-    table = Table("label", "method", title=title)
-    splits = [split for split in SPLITS if split in set(summary.counts["split"])]
-    for split in splits:
-        table.add_column(split, justify="right")
-    for (label, method), rows in summary.counts.groupby(["label", "method"]):
-        numbers = rows.set_index("split")["num_videos"]
-        table.add_row(str(label), str(method), *(str(numbers.get(split, 0)) for split in splits))
-    return table
+def is_outdated(index_dir: Path, root: Path) -> bool:
+    """Whether a list that labels, groups or splits come from is not as it was indexed.
+
+    Videos are not looked at. Without the data set's folder, nothing can have changed.
+
+    Args:
+        index_dir: What :func:`index` wrote.
+        root: The data set's folder.
+    """
+    if not root.is_dir():
+        return False
+    try:
+        recorded = json.loads((index_dir / "index.json").read_text())["lists"]
+    except (OSError, ValueError, KeyError):
+        return True  # of an earlier version, or gone
+    return lists_changed(root, recorded)
 
 
 def _write_beside(path: Path, name: str, table: pd.DataFrame | None, videos: pd.DataFrame) -> None:

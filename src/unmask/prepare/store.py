@@ -43,13 +43,15 @@ def settings_of(extractor: FaceExtractor, face_video: FaceVideo | None) -> dict[
 
 
 def fingerprint(
-    videos: pd.DataFrame, masks: Mapping[str, str], boxes: Mapping[str, AnnotatedBox]
+    videos: pd.DataFrame,
+    masks: Mapping[str, str] | None,
+    boxes: Mapping[str, AnnotatedBox] | None,
 ) -> str:
     """Return a hash of what was asked for, whatever the order of rows and columns."""
     ordered = videos.sort_values("video_id")[sorted(videos.columns)].to_json(orient="values")
     if boxes:
         corners = {video_id: astuple(box) for video_id, box in boxes.items()}
-        return sha256_of_json([ordered, dict(masks), corners])
+        return sha256_of_json([ordered, dict(masks or {}), corners])
     return sha256_of_json([ordered, dict(masks)] if masks else ordered)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from unmask.core.errors import PredictionsError
-from unmask.core.labels import CLASS_NAMES, FAKE, REAL
+from unmask.core.labels import CHANGED_VIDEO, CLASS_NAMES, FAKE, REAL
 from unmask.evaluation.aggregate import video_scores, with_unscored
 from unmask.evaluation.calibration import Calibration
 from unmask.evaluation.footage import same_footage, same_people
@@ -77,7 +77,7 @@ def measure(
     value = threshold["value"]
     maps, reason = fit_calibrations(videos, source_datasets, threshold_split)
     origins = _origins(predictions, source_datasets)
-    marks = {"leak_allowed": leaks is not None, "checkpoint": checkpoint}
+    marks = _marks(leaks, checkpoint)
     datasets: dict[str, dict[str, Any]] = {}
     for dataset, split, clips in _splits(predictions):
         what = _what_it_is(dataset, split, source_datasets, origins[dataset])
@@ -100,6 +100,12 @@ def measure(
         "not_measured": _not_measured(unscored, datasets),
         "groups_shared_between_splits": _shared_groups(predictions),
     }
+
+
+def _marks(leaks: Mapping[str, int] | None, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what every number is marked with."""
+    marks = {"leak_allowed": leaks is not None, "checkpoint": checkpoint}
+    return marks | ({"data_changed": True} if leaks and leaks.get(CHANGED_VIDEO) else {})
 
 
 def _require_honest(predictions: pd.DataFrame, threshold_split: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from unmask.core.labels import CHANGED_VIDEO
 from unmask.pages.numbers import number
 
 ROLES: Final = {
@@ -14,6 +15,8 @@ ROLES: Final = {
 }
 # Stands at every number of a run with leaks.
 LEAK_MARK: Final = " (leak allowed)"
+# Stands at every number of a run that was scored on other data than it was trained with.
+CHANGED_MARK: Final = " (data changed)"
 # Stands at every number of other weights.
 CHECKPOINT_MARKS: Final[dict[str, str]] = {
     "chosen": "",
@@ -68,7 +71,7 @@ class Block:
 
 
 def mark_in(content: Mapping[str, Any]) -> str:
-    """Return what stands at every number: leaks let through, weights not chosen on validation.
+    """Return what stands at every number: leaks, changed data, weights not chosen on validation.
 
     Args:
         content: ``metrics.json``, or what it says of one split.
@@ -80,6 +83,8 @@ def mark_in(content: Mapping[str, Any]) -> str:
         ' (checkpoint not chosen on validation)'
     """
     leak = LEAK_MARK if content.get("leak_allowed") else ""
+    if content.get("data_changed"):
+        leak = CHANGED_MARK
     return leak + CHECKPOINT_MARKS[content.get("checkpoint", "chosen")]
 
 
@@ -158,8 +163,15 @@ def cautions(metrics: dict[str, Any]) -> list[str]:
 
 
 def _leaks_allowed(metrics: dict[str, Any]) -> Iterator[str]:
-    if metrics.get("leak_allowed"):
-        found = ", ".join(f"{kind}s: {count}" for kind, count in sorted(metrics["leaks"].items()))
+    leaks = dict(metrics["leaks"]) if metrics.get("leak_allowed") else {}
+    if changed := leaks.pop(CHANGED_VIDEO, 0):
+        yield (
+            f"This run was scored with allow_changed_data=true: {changed} videos are not as they "
+            "were when it was trained. Those that it was trained on were left out; every number "
+            "is marked and none may be compared."
+        )
+    if leaks or (metrics.get("leak_allowed") and not changed):
+        found = ", ".join(f"{kind}s: {count}" for kind, count in sorted(leaks.items()))
         yield (
             f"This run was made with allow_leak=true. Shared between splits: {found or 'unknown'}. "
             "Its numbers may measure memory; every one is marked and none may be compared."

@@ -14,8 +14,7 @@ from unmask.config.build import build_untrained
 from unmask.config.decides import deciding
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.reproducibility import package_versions
-from unmask.models.detector import Detector
-from unmask.models.tall import AnyDetector, TallDetector
+from unmask.models.detector import ClipDetector
 
 FORMAT = 1
 _WEIGHTS_PREFIX = "detector."
@@ -48,7 +47,7 @@ class Provenance:
         return {"format": FORMAT, "versions": package_versions(), **vars(self)}
 
 
-def load_detector(path: Path | str) -> AnyDetector:
+def read_detector(path: Path | str) -> ClipDetector:
     """Rebuild a trained detector from its checkpoint alone.
 
     Args:
@@ -67,7 +66,7 @@ def load_detector(path: Path | str) -> AnyDetector:
         detector = build_untrained(checkpoint["unmask"]["model"])
     except ConfigError as error:
         raise CheckpointError(f"{path} cannot be rebuilt. {error}") from error
-    if not isinstance(detector, Detector | TallDetector):
+    if not isinstance(detector, ClipDetector):
         raise CheckpointError(f"{path} holds a {type(detector).__name__}, not a detector.")
     weights = {
         name.removeprefix(_WEIGHTS_PREFIX): tensor

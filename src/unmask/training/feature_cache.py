@@ -9,13 +9,12 @@ from typing import Any
 
 import lightning as L  # noqa: N812 - the library's own convention
 import pandas as pd
-from torch import nn
 
 from unmask.core.errors import ConfigError
 from unmask.core.files import sha256_of_file, sha256_of_json, write_json
 from unmask.data.features import Crops, FeatureTable
 from unmask.data.store import FaceStore
-from unmask.models.detector import Detector
+from unmask.models.detector import ClipDetector, Detector
 from unmask.training.datamodule import make_loader
 from unmask.training.features import EncodingTask, FeatureWriter
 from unmask.training.launch import ALONE
@@ -24,7 +23,7 @@ from unmask.training.launch import ALONE
 FEATURES_VERSION = 1
 
 
-def require_fixed_features(detector: nn.Module, augmentations: Mapping[str, object]) -> None:
+def require_fixed_features(detector: ClipDetector, augmentations: Mapping[str, object]) -> None:
     """Refuse to compute once what would differ from epoch to epoch.
 
     Args:

@@ -16,9 +16,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from unmask.core.errors import ConfigError
-from unmask.models.detector import count_parameters
+from unmask.models.detector import ClipDetector, count_parameters
 from unmask.models.losses import class_weights
-from unmask.models.tall import AnyDetector
 from unmask.training.callbacks.checkpointing import BestCheckpoint
 from unmask.training.callbacks.seeding import BatchSeed
 from unmask.training.checkpoint import Provenance, check_resumable, read_checkpoint
@@ -72,7 +71,7 @@ class TrainSummary:
     num_trainable: int
 
 
-def build_seeded(make_detector: Callable[[], AnyDetector], seed: int) -> AnyDetector:
+def build_seeded(make_detector: Callable[[], ClipDetector], seed: int) -> ClipDetector:
     """Build a network whose initial weights the seed alone decides.
 
     Args:
@@ -88,7 +87,7 @@ def build_seeded(make_detector: Callable[[], AnyDetector], seed: int) -> AnyDete
 
 
 def train(
-    detector: AnyDetector,
+    detector: ClipDetector,
     data: ClipDataModule,
     recipe: Recipe,
     *,
@@ -142,7 +141,7 @@ def train(
     return _summary_of(checkpointing, detector)
 
 
-def _summary_of(checkpointing: BestCheckpoint, detector: AnyDetector) -> TrainSummary:
+def _summary_of(checkpointing: BestCheckpoint, detector: ClipDetector) -> TrainSummary:
     wait_for_all()
     best_checkpoint = Path(checkpointing.best_model_path)
     best = read_checkpoint(best_checkpoint)

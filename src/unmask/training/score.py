@@ -22,7 +22,7 @@ from unmask.evaluation.predictions import (
     write_unscored,
 )
 from unmask.models.complexity import count_flops
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 from unmask.runs.card import change_card, read_run_card, writing
 from unmask.training.launch import join
 from unmask.training.ranks import agreed, is_rank_zero
@@ -88,7 +88,7 @@ class Evaluation:
 
 
 def evaluate(
-    detector: AnyDetector,
+    detector: ClipDetector,
     splits: list[ScoredSplit],
     *,
     layout: ClipLayout,
@@ -169,7 +169,7 @@ def _kept_or_scored(
     return file.write(scored), scored.seconds, changed
 
 
-def operations_per_clip(detector: AnyDetector, num_frames: int) -> int:
+def operations_per_clip(detector: ClipDetector, num_frames: int) -> int:
     """Count the operations of one clip by running one; see :func:`count_flops`.
 
     Args:

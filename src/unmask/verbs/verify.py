@@ -1,7 +1,7 @@
 """Does a run still give the numbers that it reports?"""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,7 +18,8 @@ from unmask.evaluation.predictions import PREDICTIONS_KEY, read_predictions, rea
 from unmask.report.measure import measure
 from unmask.report.protocol import Protocol
 from unmask.runs.card import RunCard, headline_metrics, read_json, read_run_card
-from unmask.training.checkpoint import load_detector
+from unmask.runs.content import Changes, changes_since, content_of, read_content
+from unmask.training.checkpoint import read_detector
 from unmask.training.score import ScoredSplit, evaluate
 
 CONFIRMED: Final = 0
@@ -145,11 +146,12 @@ def verify(
     """
     card = read_run_card(run_dir)
     recorded = _recorded_metrics(run_dir, card)
-    stores = {name: _open_store(card, name, data_dir) for name in _datasets_of(card)}
+    content = read_content(run_dir)
+    stores = {name: _open_store(card, name, data_dir, content) for name in _datasets_of(card)}
     checkpoint, checkpoint_hash = _scored_checkpoint(run_dir, card)
     with tempfile.TemporaryDirectory() as nowhere:
         evaluate(
-            load_detector(checkpoint),
+            read_detector(checkpoint),
             [ScoredSplit(stores[name], split) for name in recorded for split in recorded[name]],
             layout=layout,
             trainer=make_trainer(run_dir=Path(nowhere), callbacks=[], loggers=[]),
@@ -165,6 +167,7 @@ def verify(
         _hash_check(f"weights, {checkpoint.name}", card.scored_checkpoint, checkpoint_hash),
         _hash_check("config.yaml", card.config_hash, sha256_of_file(run_dir / "config.yaml")),
         *_data_checks(card, stores),
+        *_content_checks(content, stores.values()),
         *_table_checks(run_dir, predictions),
         _report_check(run_dir, card),
     ]
@@ -186,15 +189,23 @@ def _datasets_of(card: RunCard) -> list[str]:
     return list(dict.fromkeys([*card.metrics["datasets"], *card.split_hashes]))
 
 
-def _open_store(card: RunCard, dataset: str, data_dir: Path) -> FaceStore:
-    """Open a data set's crops where they were, or under the same name below ``data_dir``."""
+def _open_store(
+    card: RunCard, dataset: str, data_dir: Path, content: pd.DataFrame | None
+) -> FaceStore:
+    """Open a data set's crops where they were, or under the same name below ``data_dir``.
+
+    The place that holds what the run has recorded is taken, or else the first that is there.
+    """
     if dataset not in card.stores:
         raise DataError(f"The run does not record where the face crops of '{dataset}' lie.")
     recorded = Path(card.stores[dataset])
     places = [recorded, data_dir / "faces" / recorded.name]
-    for place in places:
-        if (place / "faces.parquet").is_file():
-            return FaceStore.open(place)
+    there = [FaceStore.open(one) for one in places if (one / "faces.parquet").is_file()]
+    for store in there:
+        if content is None or len(there) == 1 or _changes(content, store) is None:
+            return store
+    if there:
+        return there[0]
     raise DataError(
         f"The face crops of '{dataset}' are neither at {places[0]} nor at {places[1]}. Run "
         "`unmask prepare` with the settings of the run, or name their place with paths.data_dir."
@@ -233,6 +244,25 @@ def _data_checks(card: RunCard, stores: dict[str, FaceStore]) -> Iterator[Check]
                 "no such split" if recorded and there is None else there,
                 found.get(split),
             )
+
+
+def _changes(content: pd.DataFrame, store: FaceStore) -> Changes | None:
+    """Compare the videos that the run has recorded of a store, with the crops of scored ones."""
+    found = content_of(store, ("val", "test"))
+    if not (content.loc[content["dataset"] == store.dataset, "split"] != "test").any():
+        found = found[found["split"] == "test"]  # only tested on
+    return changes_since(content, found)
+
+
+def _content_checks(content: pd.DataFrame | None, stores: Iterable[FaceStore]) -> Iterator[Check]:
+    for store in stores:
+        what = f"videos, splits and face crops of {store.dataset}"
+        if content is None or store.dataset not in set(content["dataset"]):
+            yield Check(what, "not recorded")
+        elif (changes := _changes(content, store)) is None:
+            yield Check(what, "equal")
+        else:
+            yield Check(what, "differs", str(changes))
 
 
 def _table_checks(run_dir: Path, fresh: pd.DataFrame) -> Iterator[Check]:

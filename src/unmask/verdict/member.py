@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import sha256_of_file
-from unmask.models.tall import AnyDetector
-from unmask.training.checkpoint import load_detector, read_checkpoint
+from unmask.models.detector import ClipDetector
+from unmask.training.checkpoint import read_checkpoint, read_detector
 from unmask.training.release import MODEL_FILE, ClipRecipe, card_of, clip_recipe
 from unmask.verdict.faces import Cut
 from unmask.video.sampling import SamplingPolicy
@@ -32,7 +32,7 @@ class Member:
 
     name: str
     sha256: str
-    detector: AnyDetector
+    detector: ClipDetector
     recipe: ClipRecipe
     card: dict[str, Any] | None
 
@@ -130,7 +130,7 @@ def _open(path: Path, device: str) -> Member:
     return Member(
         name=str(card["name"]) if card else path.stem,
         sha256=sha256_of_file(path),
-        detector=load_detector(path).to(device),
+        detector=read_detector(path).to(device),
         recipe=clip_recipe(checkpoint, path),
         card=card,
     )

@@ -19,6 +19,7 @@ def message_of(*arguments: str, verb: str = "train") -> str:
     return str(caught.value)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -42,6 +43,7 @@ def test_what_is_right_passes(arguments: list[str]) -> None:
     check_command_line("train", arguments)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("argument", "expected"),
     [
@@ -142,6 +144,7 @@ def test_targets_are_listed_in_depth() -> None:
     assert targets({"a": [{"_target_": "x.Y", "b": {"_target_": "x.Z"}}]}) == ["x.Y", "x.Z"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("text", ["3", "a/b", "1/2/3"])
 def test_a_shard_is_i_of_n(text: str) -> None:
     check_command_line("prepare", ["shard=1/8"])

@@ -20,7 +20,6 @@ from unmask.faces.annotated import AnnotatedBox
 from unmask.faces.boxes import square_in_frame
 from unmask.faces.crop import SquareCropper
 from unmask.faces.extract import FaceExtractor
-from unmask.prepare import PrepareSummary, Shard, prepare
 from unmask.prepare.datasets import (
     DataSet,
     Preparation,
@@ -28,6 +27,9 @@ from unmask.prepare.datasets import (
     prepare_dataset,
     store_folder,
 )
+from unmask.prepare.run import prepare
+from unmask.prepare.shard import Shard
+from unmask.prepare.summary import PrepareSummary
 
 Plant = Callable[[Path], dict[str, int]]
 # 54 faces on 18 photographs. JPEG would blur the colours at the edges of the crops.
@@ -156,7 +158,7 @@ def test_only_the_face_whose_box_changed_is_cut_again(
     content = json.loads((own / "Val_poly.json").read_text())
     content["annotations"][4]["bbox"] = [0, 0, 30, 30]
     (own / "Val_poly.json").write_text(json.dumps(content))
-    prepare_dataset(dataset(own), PREPARATION, tmp_path)
+    open_store(dataset(own), PREPARATION, tmp_path)
     before, after = files_of(whole.store_dir), files_of(store_dir)
     assert [name for name in after if name.startswith("crops") and before[name] != after[name]] == [
         "crops/openforensics/Val/val1/4/0_0.png"

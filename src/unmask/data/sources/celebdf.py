@@ -13,6 +13,7 @@ from typing import Final, Literal, get_args
 from unmask.core.errors import DataError, did_you_mean
 from unmask.core.labels import FAKE, REAL
 from unmask.data.groups import connected_groups
+from unmask.data.sources.lists import note_list
 from unmask.data.sources.source import (
     IndexedVideos,
     Recognised,
@@ -163,7 +164,8 @@ def read_test_list(path: Path) -> dict[Key, int]:
     if not path.is_file():
         return {}
     labels: dict[Key, int] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    text = note_list(path).read_text(encoding="utf-8-sig")
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         match line.split(maxsplit=1):

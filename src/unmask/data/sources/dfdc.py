@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from unmask.core.errors import DataError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
+from unmask.data.sources.lists import note_list
 from unmask.data.sources.source import (
     IndexedVideos,
     Recognised,
@@ -275,7 +276,7 @@ def _label_files(root: Path) -> list[Path]:
 
 
 def _read_csv(path: Path) -> dict[str, int]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with note_list(path).open(encoding="utf-8-sig", newline="") as file:
         lines = [line for line in csv.reader(file) if line]
     labels: dict[str, int] = {}
     # A table without its header is read from the first line on, so that no video is lost.

@@ -10,6 +10,7 @@ from typing import Final
 from unmask.core.errors import DataError
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.data.sources.folder import FolderSource
+from unmask.data.sources.lists import note_list
 from unmask.data.sources.source import (
     IndexedVideos,
     Recognised,
@@ -81,7 +82,7 @@ def _table_notes(root: Path, label_of: Mapping[str, int]) -> list[str]:
     """Compare the tables with the folders; their numbers are told about and never used."""
     contrary, num_inverted = [], 0
     for path in (root / name for name in TABLES if (root / name).is_file()):
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with note_list(path).open(encoding="utf-8-sig", newline="") as file:
             for line in csv.DictReader(file):
                 label, word = label_of.get(line.get("path") or ""), line.get("label_str")
                 if label is None:

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeVar, get_args
 
 from unmask.core.errors import DataError, did_you_mean
 from unmask.core.labels import CLASS_NAMES, FAKE, REAL
+from unmask.data.sources.lists import note_list
 from unmask.data.sources.source import (
     IMAGE_SUFFIXES,
     IndexedVideos,
@@ -219,7 +220,7 @@ def _read_csv(path: Path, *, root: Path, label_column: str) -> list[_Line]:
     if not path.is_file():
         raise DataError(f"There is no table {path}; {root} holds {describe_entries(root)}.")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with note_list(path).open(encoding="utf-8-sig", newline="") as file:
             reader = DictReader(file, restkey=EXTRA, restval="", strict=True)
             reader.fieldnames = columns = [name.strip() for name in reader.fieldnames or ()]
             lines = [(reader.line_num, cells) for cells in reader]

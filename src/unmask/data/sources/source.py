@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from unmask.core.errors import DataError
 from unmask.data.manifest import VIDEOS
+from unmask.data.sources.lists import note_list
 
 VIDEO_SUFFIXES: Final = frozenset(
     {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
@@ -298,7 +299,7 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - JSON is untyped
         DataError: If it is not readable JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(note_list(path).read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
         raise DataError(f"{path} is not readable JSON: {error}.") from error
 

@@ -1,16 +1,17 @@
-"""From typed configuration to the objects that pipelines receive."""
+"""From the typed sections of verbs to the objects that everything below receives."""
 
-from typing import Any
-
-from lightning.pytorch.callbacks import Callback
+from typing import TYPE_CHECKING, Any
 
 from unmask.config.build import build, build_each
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig
-from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.prepare.datasets import DataSet, Preparation
-from unmask.training.fit import Recipe
 from unmask.training.ranks import is_rank_zero
+
+if TYPE_CHECKING:  # an index needs no PyTorch
+    from lightning.pytorch.callbacks import Callback
+
+    from unmask.training.fit import Recipe
 
 
 def make_dataset(config: DataConfig) -> DataSet:
@@ -29,6 +30,8 @@ def make_dataset(config: DataConfig) -> DataSet:
 
 def make_preparation(config: PrepareConfig) -> Preparation:
     """Build what finds and cuts faces."""
+    from unmask.faces.extract import FaceExtractor
+
     extractor = FaceExtractor(
         reader=build(config.reader),
         sampling=build(config.sampling),
@@ -51,6 +54,8 @@ def make_preparation(config: PrepareConfig) -> Preparation:
 
 
 def _crop_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    from unmask.faces.extract import EXTRACTION_VERSION
+
     return {**settings["prepare"], "version": EXTRACTION_VERSION}
 
 
@@ -68,8 +73,10 @@ def recipe_settings(config: TrainConfig) -> dict[str, Any]:
     return {"crops": _crop_settings(others)} | {k: v for k, v in others.items() if k != "prepare"}
 
 
-def make_recipe(config: TrainConfig) -> Recipe:
+def make_recipe(config: TrainConfig) -> "Recipe":
     """Build how a detector is fitted."""
+    from unmask.training.fit import Recipe
+
     callbacks: list[Callback] = build_each(config.callbacks)
     return Recipe(
         make_loss=build(config.loss),
