@@ -17,7 +17,8 @@ import torch
 from unmask.cli.main import main
 from unmask.evaluation.predictions import PREDICTIONS_KEY, read_predictions
 
-pytestmark = pytest.mark.slow
+# A test starts up to three trainings, each of two processes; a busy machine takes minutes.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 BIN, ROOT = Path(sys.executable).parent, Path(__file__).parents[2]
 # A network without batch normalisation, whose statistics are those of each device.
