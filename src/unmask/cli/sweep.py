@@ -10,6 +10,8 @@ from unmask.cli.hydra import console
 from unmask.config.schema import TrainConfig
 from unmask.config.validate import typed
 from unmask.report.write import report_runs
+from unmask.runs.files import CONFIG_FILE
+from unmask.runs.run import Run
 from unmask.runs.sweep import JobRecord, find_report, report_key, save_sweep
 from unmask.training.model_card import release
 
@@ -27,7 +29,7 @@ def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
         records: Its jobs.
     """
     runs = list(dict.fromkeys(Path(r.run_dir) for r in records if r.run_dir is not None))
-    tested = [run for run in runs if (run / "predictions.parquet").is_file()]
+    tested = [run for run in runs if Run(run).is_finished and Run(run).has_tables]
     config = _config_of_a_job(sweep_dir)
     if not tested or config is None or not config.test:
         save_sweep(sweep_dir, records, key=None, report=None)
@@ -51,7 +53,7 @@ def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
 
 def _config_of_a_job(sweep_dir: Path) -> TrainConfig | None:
     """Return the configuration of the first job that was composed."""
-    for path in sorted(sweep_dir.glob("*/config.yaml")):
+    for path in sorted(sweep_dir.glob(f"*/{CONFIG_FILE}")):
         content = OmegaConf.load(path)
         if isinstance(content, DictConfig):
             config: TrainConfig = typed("train", content)

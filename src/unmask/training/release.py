@@ -15,9 +15,9 @@ from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import atomic_path, sha256_of_file, sha256_of_json
 from unmask.data.dataset import ClipLayout
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
+from unmask.runs.files import MODEL_FILE
 from unmask.training.checkpoint import deciding_recipe, read_checkpoint
 
-MODEL_FILE: Final = "model.ckpt"
 CARD_FORMAT: Final = 1
 
 

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from unmask.core.errors import CheckpointError, DataError, UnmaskError
 from unmask.pages.numbers import interval, number
+from unmask.runs.files import MODEL_FILE
 from unmask.training.checkpoint import read_checkpoint
-from unmask.training.release import MODEL_FILE, card_of
+from unmask.training.release import card_of
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from unmask.core.errors import CheckpointError
 from unmask.core.files import sha256_of_file
 from unmask.runs.card import RunCard
+from unmask.runs.run import Run
 from unmask.training.checkpoint import Provenance
 from unmask.training.release import weights_hash, write_release
 from unmask.training.weights import hash_of_weights, require_own_weights
@@ -36,7 +37,9 @@ def run_dir(tmp_path: Path) -> Path:
 
 
 def require(path: Path, run_dir: Path) -> None:
-    require_own_weights(path, run_dir, CARD, model=MODEL)
+    run = Run(run_dir)
+    run.card = CARD
+    require_own_weights(path, run, model=MODEL)
 
 
 @pytest.mark.parametrize("keeps_best", [True, False])
