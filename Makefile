@@ -30,7 +30,8 @@ matrix: $(INSTALLED)  ## Train the demo's 3 models with 2 seeds, test each on bo
 
 .PHONY: test
 test: $(INSTALLED)  ## Run the tests that take seconds
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses auto --durations 10
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile \
+	  --durations 10
 
 .PHONY: test-slow
 test-slow: $(INSTALLED)  ## Run the tests that take minutes, and those of drawn examples with many more

@@ -22,7 +22,6 @@ from typing import Any
 import lightning as L  # noqa: N812 - the library's own convention
 from hydra import compose, initialize_config_dir
 
-from unmask.cli.objects import make_dataset, make_preparation, make_recipe
 from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.config.schema import DataConfig, TrainConfig
@@ -33,6 +32,7 @@ from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.feature_cache import cached_features
 from unmask.training.fit import build_seeded, train
+from unmask.verbs.objects import make_dataset, make_preparation, make_recipe
 
 
 def configured(options: argparse.Namespace) -> TrainConfig:

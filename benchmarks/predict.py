@@ -24,11 +24,11 @@ from clips import FRAMES_PER_SECOND, make_clip
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from unmask.cli.objects import recipe_settings
 from unmask.config.build import build_untrained
 from unmask.config.location import conf_dir
 from unmask.config.validate import typed
-from unmask.verdict import Predictor
+from unmask.verbs.objects import recipe_settings
+from unmask.verdict.predictor import Predictor
 from unmask.video.reader import PyAVReader
 from unmask.video.sampling import RateSampling
 from unmask.video.writer import write_video

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,18 @@ settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile("fast")  # `make test-slow` draws thoroughly
 
 StoreMaker = Callable[..., FaceStore]
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow the cases that ``one_in`` does not keep in the fast tier."""
+    counts: Counter[str] = Counter()
+    for item in items:
+        for marker in item.iter_markers("one_in"):
+            name = item.nodeid.partition("[")[0]
+            if counts[name] % marker.args[0]:
+                item.add_marker(pytest.mark.slow)
+            counts[name] += 1
 
 
 @pytest.fixture

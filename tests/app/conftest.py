@@ -18,7 +18,7 @@ import pytest
 
 from unmask.cli.main import main
 from unmask.evaluation.verdicts import Band
-from unmask.verdict import Evidence, Input, Model, Track, Vote
+from unmask.verdict.evidence import Evidence, Input, Model, Track, Vote
 from unmask.video.writer import write_video
 
 # As tests/cli trains: the whole path on few and short films, in seconds.

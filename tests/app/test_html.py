@@ -15,7 +15,7 @@ from unmask.app.html import (
     sentence_html,
     warning_html,
 )
-from unmask.verdict import Evidence
+from unmask.verdict.evidence import Evidence
 from unmask.verdict.models import LocalModel
 
 

@@ -9,8 +9,8 @@ from unmask.app.inputs import pick_input
 from unmask.app.models import Judge, Question
 from unmask.app.session import settings_of
 from unmask.core.errors import ConfigError, VideoError
-from unmask.verdict import InputLimits
 from unmask.verdict.models import LocalModel
+from unmask.verdict.source import InputLimits
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -13,8 +13,10 @@ from unmask.app.models import Judge, Question
 from unmask.app.session import Desk
 from unmask.app.uploads import Cases
 from unmask.core.errors import CheckpointError, ConfigError, DataError, VideoError
-from unmask.verdict import CancelledError, Evidence, InputLimits
+from unmask.verdict.evidence import Evidence
 from unmask.verdict.models import LocalModel
+from unmask.verdict.progress import CancelledError
+from unmask.verdict.source import InputLimits
 
 MakeDesk = Callable[..., Desk]
 Upload = Callable[[str], str]

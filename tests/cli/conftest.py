@@ -1,6 +1,7 @@
 """A run of the whole path on a few synthetic people, shared by the tests of the command line."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,14 @@ TINY_PEOPLE = [
 TINY_RUN = [
     "experiment=demo", "eval=in_domain", "eval.num_resamples=20", "prepare.sampling.num_frames=2",
     "model.backbone.filters=[4,8]", "model.backbone.image_size=32", "trainer.max_epochs=2",
-    "loader.num_workers=0", "logger=[csv]", "callbacks=[checkpoint,early_stopping]",
-    "trainer.enable_progress_bar=false",
     # Each test has a run of its own, though it may equal another's.
     "rerun=true",
+]  # fmt: skip
+# Not what a user gets, but quick: one process, which neither tracks nor draws. test_defaults.py
+# shows that the results are the same.
+IN_ONE_PROCESS = [
+    "loader.num_workers=0", "logger=[csv]", "callbacks=[checkpoint,early_stopping]",
+    "trainer.enable_progress_bar=false",
 ]  # fmt: skip
 
 
@@ -38,14 +43,14 @@ def paths(workplace: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_words() -> list[str]:
-    """Return what makes a training tiny."""
-    return [*TINY_RUN, *TINY_PEOPLE]
+def tiny_words_in_one_process() -> list[str]:
+    """Return what makes a training tiny, without loader processes, trackers and progress bar."""
+    return [*TINY_RUN, *TINY_PEOPLE, *IN_ONE_PROCESS]
 
 
 @pytest.fixture(scope="session")
 def train_tiny(paths: list[str], workplace: Path) -> Callable[..., Path]:
-    """Return a function that runs `unmask train` and returns the run's folder."""
+    """Return a function that trains at a tiny size, as a user does in all else."""
 
     def train(*overrides: str) -> Path:
         before = set(workplace.glob("outputs/train/*"))
@@ -57,12 +62,18 @@ def train_tiny(paths: list[str], workplace: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def trained_run(train_tiny: Callable[..., Path]) -> Path:
-    """Return the folder of a finished run."""
-    return train_tiny()
+def train_tiny_in_one_process(train_tiny: Callable[..., Path]) -> Callable[..., Path]:
+    """Return a function that trains without loader processes, trackers and progress bar."""
+    return partial(train_tiny, *IN_ONE_PROCESS)
 
 
 @pytest.fixture(scope="session")
-def other_run(train_tiny: Callable[..., Path]) -> Path:
+def trained_run(train_tiny_in_one_process: Callable[..., Path]) -> Path:
+    """Return the folder of a finished run."""
+    return train_tiny_in_one_process()
+
+
+@pytest.fixture(scope="session")
+def other_run(train_tiny_in_one_process: Callable[..., Path]) -> Path:
     """Return the folder of a finished run that differs from `trained_run` by its seed."""
-    return train_tiny("seed=1")
+    return train_tiny_in_one_process("seed=1")

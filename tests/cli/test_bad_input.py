@@ -109,25 +109,28 @@ def test_a_run_that_is_none_is_named(
 
 @pytest.mark.slow
 def test_an_unreadable_crop_is_named(
-    refusal: Callable[..., str], trained_run: Path, train_tiny: Train, workplace: Path
+    refusal: Callable[..., str],
+    trained_run: Path,
+    train_tiny_in_one_process: Train,
+    workplace: Path,
 ) -> None:
     [crop] = sorted(workplace.glob("data/faces/synthetic_ffpp-*/crops/**/*.jpg"))[:1]
     content = crop.read_bytes()
     crop.write_bytes(b"damaged")
     try:
-        said = refusal(through=train_tiny)
+        said = refusal(through=train_tiny_in_one_process)
     finally:
         crop.write_bytes(content)
     assert crop.name in said
 
 
 def test_a_checkpoint_of_another_model_is_not_resumed(
-    refusal: Callable[..., str], trained_run: Path, train_tiny: Train
+    refusal: Callable[..., str], trained_run: Path, train_tiny_in_one_process: Train
 ) -> None:
     said = refusal(
         f"resume={trained_run}/checkpoints/last.ckpt",
         "model.backbone.filters=[4,4]",
-        through=train_tiny,
+        through=train_tiny_in_one_process,
     )
     assert "cannot be continued, because it was trained with another model" in said
 

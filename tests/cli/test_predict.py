@@ -19,7 +19,8 @@ from unmask.evaluation.aggregate import video_scores
 from unmask.evaluation.predictions import read_predictions
 from unmask.training.checkpoint import read_checkpoint
 from unmask.training.release import card_hash
-from unmask.verdict import Predictor, render_html
+from unmask.verdict.page import render_html
+from unmask.verdict.predictor import Predictor
 from unmask.video.writer import write_video
 
 

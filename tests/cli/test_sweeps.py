@@ -26,10 +26,12 @@ TINY_CROSS = [
 
 
 @pytest.fixture(scope="session")
-def sweep_words(workplace: Path, trained_run: Path, tiny_words: list[str]) -> list[str]:
+def sweep_words(
+    workplace: Path, trained_run: Path, tiny_words_in_one_process: list[str]
+) -> list[str]:
     """Return the words of a sweep whose face crops are there; runs lie apart from other tests'."""
     words = ["rerun=false", "trainer.max_epochs=1", f"paths.data_dir={workplace}/data"]
-    return [*tiny_words, *words]
+    return [*tiny_words_in_one_process, *words]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import torch
 
 from unmask.cli.main import VERBS, main
 from unmask.evaluation.predictions import read_predictions
-from unmask.training.checkpoint import load_detector
+from unmask.training.checkpoint import read_detector
 
 Train = Callable[..., Path]
 
@@ -44,7 +44,7 @@ def test_a_run_leaves_what_a_sceptic_needs(trained_run: Path) -> None:
     card = json.loads((trained_run / "run.json").read_text())
     assert card["source_dataset"] == "synthetic_ffpp"
     assert card["num_parameters"] == sum(
-        p.numel() for p in load_detector(trained_run / card["best_checkpoint"]).parameters()
+        p.numel() for p in read_detector(trained_run / card["best_checkpoint"]).parameters()
     )
     assert card["num_trainable"] == card["num_parameters"]
     assert set(card["manifest_hashes"]) == {"synthetic_ffpp"}
@@ -56,18 +56,18 @@ def test_predictions_hold_validation_and_test_and_never_training(trained_run: Pa
 
 
 def test_the_same_seed_gives_the_same_metrics(
-    trained_run: Path, other_run: Path, train_tiny: Train
+    trained_run: Path, other_run: Path, train_tiny_in_one_process: Train
 ) -> None:
     expected = (trained_run / "metrics.json").read_bytes()
-    assert (train_tiny() / "metrics.json").read_bytes() == expected
+    assert (train_tiny_in_one_process() / "metrics.json").read_bytes() == expected
     assert (other_run / "metrics.json").read_bytes() != expected
 
 
 def test_an_interrupted_run_goes_on_to_the_same_metrics(
-    trained_run: Path, train_tiny: Train
+    trained_run: Path, train_tiny_in_one_process: Train
 ) -> None:
-    half = train_tiny("trainer.max_epochs=1", "test=false")
-    rest = train_tiny(f"resume={half}/checkpoints/last.ckpt")
+    half = train_tiny_in_one_process("trainer.max_epochs=1", "test=false")
+    rest = train_tiny_in_one_process(f"resume={half}/checkpoints/last.ckpt")
     assert (rest / "metrics.json").read_bytes() == (trained_run / "metrics.json").read_bytes()
 
 
@@ -144,9 +144,9 @@ EVALUATE = ["loader.num_workers=0", "eval.num_resamples=20", "trainer.accelerato
 
 @pytest.mark.slow
 def test_only_the_checkpoint_that_validation_chose_is_called_so(
-    train_tiny: Train, paths: list[str]
+    train_tiny_in_one_process: Train, paths: list[str]
 ) -> None:
-    run_dir = train_tiny("seed=3", "trainer.max_epochs=1")
+    run_dir = train_tiny_in_one_process("seed=3", "trainer.max_epochs=1")
     # Stands for an epoch that validation did not choose.
     last = run_dir / "checkpoints/last.ckpt"
     content = torch.load(last, weights_only=True)
@@ -179,9 +179,11 @@ def test_bare_train_is_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_a_sweep_makes_a_run_for_each_choice(train_tiny: Train, workplace: Path) -> None:
+def test_a_sweep_makes_a_run_for_each_choice(
+    train_tiny_in_one_process: Train, workplace: Path
+) -> None:
     sweep = workplace / "outputs/sweep"
-    train_tiny("-m", "seed=1,2", f"hydra.sweep.dir={sweep}", "test=false")
+    train_tiny_in_one_process("-m", "seed=1,2", f"hydra.sweep.dir={sweep}", "test=false")
     cards = [json.loads(path.read_text()) for path in sorted(sweep.glob("*/run.json"))]
     assert [card["seed"] for card in cards] == [1, 2]
     assert {path.parent.name for path in sweep.glob("*/run.json")} == {

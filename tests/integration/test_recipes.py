@@ -11,7 +11,6 @@ from hydra import compose, initialize_config_dir
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from unmask.cli.objects import make_recipe
 from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.config.schema import TrainConfig
@@ -26,6 +25,7 @@ from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.fit import Recipe, build_seeded, train
 from unmask.training.optim import make_warmup_cosine
 from unmask.training.task import DetectionTask
+from unmask.verbs.objects import make_recipe
 
 TINY = [
     "data=folder", "data.root=.", "data/augmentation=none", "model=plain_cnn_mean",
@@ -93,6 +93,7 @@ def test_every_recipe_trains_two_steps(
         assert curves[metric].notna().sum() == epochs
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", files_of("optimizer"))
 def test_a_fused_optimizer_trains_alike(make_store: Any, tmp_path: Path, name: str) -> None:
     losses = []
@@ -107,6 +108,7 @@ def cosine(epoch: int, epochs: int) -> float:
     return (1 + math.cos(math.pi * epoch / epochs)) / 2
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("words", "curve"),
     [
@@ -156,6 +158,7 @@ def test_plateau_watches_the_metric_that_its_mode_fits(mode: str, watched: str) 
     assert task.configure_optimizers()["lr_scheduler"]["monitor"] == watched
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ["warmup_cosine", "cosine", "plateau"])
 def test_a_resumed_schedule_goes_on_where_it_was(
     make_store: Any, tmp_path: Path, name: str
@@ -224,7 +227,7 @@ def test_accumulated_batches_are_one_large_batch(
         )
         start = torch.cat([value.detach().flatten() for value in task.parameters()])
         trainer = recipe.make_trainer(
-            run_dir=tmp_path / str(accumulated), callbacks=[], loggers=[], max_epochs=1,
+            default_root_dir=tmp_path / str(accumulated), callbacks=[], logger=False, max_epochs=1,
             accumulate_grad_batches=accumulated,
         )  # fmt: skip
         trainer.fit(task, twelve_clips(6 // accumulated))

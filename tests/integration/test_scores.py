@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import lightning as L  # noqa: N812 - the library's own convention
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,15 +19,15 @@ from unmask.data.store import FaceStore
 from unmask.evaluation.embeddings import read_embeddings
 from unmask.evaluation.predictions import read_predictions
 from unmask.models.backbone import TimmBackbone
-from unmask.models.detector import Detector
+from unmask.models.detector import ClipDetector, Detector
 from unmask.models.heads.pooling import MeanHead
 from unmask.models.plain_cnn import PlainCNN
-from unmask.models.tall import AnyDetector, TallDetector
+from unmask.models.tall import TallDetector
 from unmask.runs.card import RunCard
 from unmask.runs.run import Run
 from unmask.training import score as module
+from unmask.training.callbacks.speed import ChannelsLast
 from unmask.training.score import Evaluation, ScoredSplit, evaluate
-from unmask.training.trainer import make_trainer
 
 TABLES = ("predictions.parquet", "unscored.parquet", "embeddings.parquet")
 SIDE = 32
@@ -60,7 +61,9 @@ def score(detector: Detector, tmp_path: Path) -> Score:
     run_dir.mkdir()
     card_of(run_dir)
 
-    def run(*splits: tuple[FaceStore, str], network: AnyDetector = detector, **changes: Any) -> Any:
+    def run(
+        *splits: tuple[FaceStore, str], network: ClipDetector = detector, **changes: Any
+    ) -> Any:
         settings: dict[str, Any] = {
             "layout": ClipLayout(num_frames=2, num_clips=2), "batch_size": 4, "num_workers": 0,
             "run_dir": run_dir, "checkpoint_hash": "ab",
@@ -72,9 +75,10 @@ def score(detector: Detector, tmp_path: Path) -> Score:
 
 
 def trainer_of(folder: Path, **settings: Any) -> Any:
-    return make_trainer(
-        run_dir=folder, callbacks=[], loggers=[], accelerator="cpu", enable_progress_bar=False,
-        **settings,
+    usual: dict[str, Any] = {"callbacks": [], "precision": "32-true"}
+    return L.Trainer(
+        default_root_dir=folder, logger=False, accelerator="cpu", enable_progress_bar=False,
+        **usual | settings,
     )  # fmt: skip
 
 
@@ -201,7 +205,7 @@ def test_other_crops_are_scored_again(
     [
         ({"layout": ClipLayout(num_frames=1)}, "clips"),
         ({"precision": "bf16-mixed"}, "precision"),
-        ({"channels_last": True}, "speed"),
+        ({"callbacks": [ChannelsLast()]}, "speed"),
     ],
 )
 def test_another_layout_or_precision_is_scored_again(

@@ -8,7 +8,6 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from unmask.cli.objects import augmentation_of, make_recipe, recipe_settings
 from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.config.schema import TrainConfig
@@ -23,9 +22,10 @@ from unmask.data.samplers import (
 )
 from unmask.data.store import FaceStore
 from unmask.models.losses import class_weights
-from unmask.training.checkpoint import Provenance, load_detector
+from unmask.training.checkpoint import Provenance, read_detector
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.fit import TrainSummary, build_seeded, train
+from unmask.verbs.objects import augmentation_of, make_recipe, recipe_settings
 
 SMALL = [
     "data=folder", "data.root=.", "model=mobilenetv3_gru",
@@ -98,7 +98,7 @@ def test_a_run_leaves_checkpoints_and_the_curve_of_every_metric(make_store, tmp_
     best = curves.loc[curves["val/video_auc"].idxmax()]
     assert summary.val_video_auc == pytest.approx(best["val/video_auc"])
     assert summary.best_epoch == best["epoch"]
-    assert load_detector(summary.best_checkpoint).image_size == 32
+    assert read_detector(summary.best_checkpoint).image_size == 32
 
 
 def test_a_frozen_backbone_is_left_as_it_was_and_its_parameters_are_counted(
@@ -109,7 +109,7 @@ def test_a_frozen_backbone_is_left_as_it_was_and_its_parameters_are_counted(
     summary = run(make_store(), tmp_path / "run", *words)
     config = config_of(*words)
     start = build_seeded(lambda: build(config.model), config.seed)
-    trained = load_detector(summary.best_checkpoint)
+    trained = read_detector(summary.best_checkpoint)
     torch.testing.assert_close(
         dict(trained.backbone.state_dict()), dict(start.backbone.state_dict())
     )
@@ -119,12 +119,24 @@ def test_a_frozen_backbone_is_left_as_it_was_and_its_parameters_are_counted(
     assert summary.num_parameters > summary.num_trainable
 
 
+@pytest.mark.slow
+def test_processes_that_read_the_crops_change_no_weight(make_store, tmp_path: Path) -> None:  # noqa: ANN001
+    store = make_store()
+    run(store, tmp_path / "in_one_process")
+    run(store, tmp_path / "as_by_default", "loader.num_workers=2")
+    assert_same_weights(
+        *(tmp_path / name / "checkpoints/last.ckpt" for name in ("in_one_process", "as_by_default"))
+    )
+
+
+@pytest.mark.slow
 def test_the_learning_rate_follows_its_schedule(make_store, tmp_path: Path) -> None:  # noqa: ANN001
     run(make_store(), tmp_path / "run", "scheduler.gamma=0.5")
     rates = pd.read_csv(tmp_path / "run" / "metrics.csv")["lr-AdamW"].dropna()
     assert rates.tolist() == pytest.approx([0.003, 0.0015, 0.00075])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     make_store,  # noqa: ANN001
     tmp_path: Path,
@@ -154,6 +166,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(make_store, tmp_p
     pd.testing.assert_frame_equal(whole, rest[whole.columns])
 
 
+@pytest.mark.slow
 def test_the_best_epoch_before_an_interruption_stays_the_best(make_store, tmp_path: Path) -> None:  # noqa: ANN001
     store = make_store()
     # Stands for a metric that only gets worse: the learning rate.
@@ -219,6 +232,7 @@ def test_a_checkpoint_of_another_model_is_not_resumed(make_store, tmp_path: Path
         )
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("change", "part"),
     [
@@ -241,6 +255,7 @@ def test_each_choice_that_changes_a_run_is_in_its_recipe(change: str, part: str)
     assert [name for name in plain if plain[name] != changed[name]] == [part]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "change",
     [
@@ -264,6 +279,7 @@ def test_a_run_is_not_resumed_with_another_sampler(make_store, tmp_path: Path) -
     run(store, tmp_path / "third", "trainer.max_epochs=2", resume=last)
 
 
+@pytest.mark.slow
 def test_the_network_learns_what_brightness_tells(make_store, tmp_path: Path) -> None:  # noqa: ANN001
     summary = run(make_store(), tmp_path / "run", "trainer.max_epochs=10", "model.head.dropout=0.0")
     assert summary.val_video_auc == 1.0
@@ -310,6 +326,7 @@ def test_a_split_of_one_class_is_refused(make_store, tmp_path: Path) -> None:  #
         run(one_class, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_blended_data_sets_train_a_run_that_resumes_bit_for_bit(make_store, tmp_path: Path) -> None:  # noqa: ANN001
     stores = [make_store(name="one"), make_store(name="two", videos_per_class={"train": 3})]
     for store in stores:

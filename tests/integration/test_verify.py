@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightning as L  # noqa: N812 - the library's own convention
 import pytest
 import torch
 
@@ -20,9 +21,8 @@ from unmask.evaluation.predictions import read_predictions, write_predictions
 from unmask.report.write import report
 from unmask.runs.card import RunCard
 from unmask.runs.content import content_of, write_content
-from unmask.training.checkpoint import Provenance, load_detector
+from unmask.training.checkpoint import Provenance, read_detector
 from unmask.training.score import ScoredSplit, evaluate
-from unmask.training.trainer import make_trainer
 from unmask.verbs.verify import Comparison, Verification, verify
 
 MODEL = {
@@ -37,10 +37,11 @@ CONTENT = "videos, splits and face crops of toy"
 BEST = "checkpoints/best.ckpt"
 
 
-def trainer(run_dir: Path, **_: Any) -> Any:
-    return make_trainer(
-        run_dir=run_dir, callbacks=[], loggers=[], accelerator="cpu", enable_progress_bar=False
-    )
+def trainer(default_root_dir: Path | str, **_: Any) -> Any:
+    return L.Trainer(
+        default_root_dir=default_root_dir, logger=False, accelerator="cpu",
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def run_dir(store: FaceStore, tmp_path: Path) -> Path:
         config_hash=sha256_of_file(folder / "config.yaml"),
     ).save(folder)  # fmt: skip
     evaluate(
-        load_detector(folder / BEST),
+        read_detector(folder / BEST),
         [ScoredSplit(store, "val"), ScoredSplit(store, "test")],
         layout=LAYOUT, trainer=trainer(folder), batch_size=4, num_workers=0, run_dir=folder,
         checkpoint_hash=sha256_of_file(folder / BEST),
@@ -134,6 +135,7 @@ def test_a_tampered_prediction_is_found(run_dir: Path, check: Verify) -> None:
     assert verification.exit_code == 1
 
 
+@pytest.mark.slow
 def test_shuffled_predictions_are_found_in_the_metrics_too(run_dir: Path, check: Verify) -> None:
     path = run_dir / "predictions.parquet"
     table = read_predictions(path)
@@ -148,6 +150,7 @@ def test_shuffled_predictions_are_found_in_the_metrics_too(run_dir: Path, check:
     assert {split for split, _ in outside} == {"test"}
 
 
+@pytest.mark.slow
 def test_a_deleted_row_and_a_turned_label_are_found(run_dir: Path, check: Verify) -> None:
     path = run_dir / "predictions.parquet"
     table = read_predictions(path)
@@ -163,6 +166,7 @@ def test_a_deleted_row_and_a_turned_label_are_found(run_dir: Path, check: Verify
     assert "There is no predictions.parquet" in found.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("value", "exit_code"), [({"low": 0.0, "high": 1.0}, 1)])
 def test_a_tampered_metric_is_found(
     run_dir: Path, check: Verify, value: dict[str, float], exit_code: int
@@ -202,6 +206,7 @@ def test_other_weights_are_found(run_dir: Path, check: Verify) -> None:
     assert verification.exit_code == 1
 
 
+@pytest.mark.slow
 def test_the_weights_that_were_scored_are_found_by_their_hash(run_dir: Path, check: Verify) -> None:
     (run_dir / BEST).rename(run_dir / "checkpoints/last.ckpt")
     shutil.copy(run_dir / "checkpoints/last.ckpt", run_dir / BEST)
@@ -227,6 +232,7 @@ def test_a_changed_manifest_is_found_and_its_split_named(
     assert verification.exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_video_that_left_a_test_split_is_found(
     run_dir: Path, check: Verify, store: FaceStore
 ) -> None:
@@ -237,11 +243,13 @@ def test_a_video_that_left_a_test_split_is_found(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_edited_configuration_is_found(run_dir: Path, check: Verify) -> None:
     (run_dir / "config.yaml").write_text("seed: 1\n")
     assert differing(check(run_dir)) == ["config.yaml"]
 
 
+@pytest.mark.slow
 def test_a_store_that_moved_is_found_below_the_data_folder(
     run_dir: Path, check: Verify, store: FaceStore, tmp_path: Path
 ) -> None:
@@ -253,6 +261,7 @@ def test_a_store_that_moved_is_found_below_the_data_folder(
         check(run_dir)
 
 
+@pytest.mark.slow
 def test_what_an_old_card_does_not_record_is_said_and_not_held_against_it(
     run_dir: Path, check: Verify
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from unmask.pages.data_uri import data_uri
 from unmask.pages.numbers import interval, number
 from unmask.training.model_card import SYNTHETIC_ONLY
-from unmask.verdict import Evidence, Track, Vote
+from unmask.verdict.evidence import Evidence, Track, Vote
 from unmask.verdict.models import LocalModel
 from unmask.verdict.page import WORDS
 

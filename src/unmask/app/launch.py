@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 
 from unmask.app.middleware import Gate
 from unmask.app.page import STYLE
-from unmask.app.server import UPLOADS_KEPT, Serving
+from unmask.app.serving import UPLOADS_KEPT, Serving
 from unmask.core.errors import ConfigError
 
 

@@ -9,9 +9,12 @@ from typing import Final, cast, get_args
 
 from unmask.app.html import name_of
 from unmask.core.errors import ConfigError, did_you_mean
-from unmask.verdict import Evidence, InputLimits, Predictor, Rule
+from unmask.verdict.evidence import Evidence
 from unmask.verdict.models import LocalModel
+from unmask.verdict.predictor import Predictor
 from unmask.verdict.progress import OnStage, ShouldStop
+from unmask.verdict.source import InputLimits
+from unmask.verdict.voting import Rule
 from unmask.video.sampling import UniformSampling
 
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)

@@ -5,46 +5,19 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from unmask.app.examples import make_examples
 from unmask.app.models import Judge, Question
+from unmask.app.serving import UPLOADS_KEPT, Serving
 from unmask.app.session import Desk
 from unmask.app.uploads import Cases
-from unmask.verdict import InputLimits
 from unmask.verdict.models import LocalModel
+from unmask.verdict.source import InputLimits
 
 MIB: Final = 2**20
 SWEEP_SECONDS: Final = 15
-# The bytes of uploads that wait, and those of open cases, over the largest single upload.
-UPLOADS_KEPT: Final = 8
-
-
-@dataclass(frozen=True)
-class Serving:
-    """Where and within which bounds the page is served.
-
-    Args:
-        host: Address to bind to.
-        port: Port to bind to; 0 takes any that is free.
-        device: Where the networks run.
-        queue_limit: Questions that may wait; more are refused in a sentence.
-        keep_seconds: A case that nobody ends is closed after so long.
-        flagged_dir: Flagged cases go there.
-        max_flagged_bytes: Of all flagged cases.
-        examples: Whether to render examples.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 7860
-    device: str = "auto"
-    queue_limit: int = 16
-    keep_seconds: float = 900.0
-    flagged_dir: Path = Path("outputs/flagged")
-    max_flagged_bytes: int = 2 * 2**30
-    examples: bool = True
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from unmask.app.inputs import pick_input
 from unmask.app.models import Judge, Question
 from unmask.app.uploads import Case, Cases
 from unmask.core.errors import ConfigError, DataError, UnmaskError, VideoError
-from unmask.verdict import CancelledError, Evidence
-from unmask.verdict.progress import OnStage
+from unmask.verdict.evidence import Evidence
+from unmask.verdict.progress import CancelledError, OnStage
 
 _log = logging.getLogger(__name__)
 # Their sentences name files by what they were called where they came from, and models by names.

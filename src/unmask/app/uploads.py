@@ -12,7 +12,8 @@ from typing import Final
 
 from unmask.core.errors import DataError
 from unmask.core.files import write_json, write_text
-from unmask.verdict import Evidence, render_html
+from unmask.verdict.evidence import Evidence
+from unmask.verdict.page import render_html
 
 MAX_OPEN: Final = 64
 MAX_NOTE: Final = 2_000

@@ -8,16 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import hydra
+
+# Hydra has no public call for it. With its own parser our check sees the flags that it will see.
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
+from unmask.cli.console import EXIT_BAD_INPUT, console, fail, print_error
 from unmask.cli.jobs import CallRefused, FolderWatch, run_recorded
+from unmask.cli.tables import jobs_table
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
 from unmask.config.trust import trust_command_line
@@ -29,23 +32,18 @@ from unmask.runs.sweep import (
     JobRecord,
     JobResult,
     exit_code,
-    jobs_table,
     read_jobs,
     verdict,
 )
 from unmask.training.launch import at_the_door, several_processes
 from unmask.training.ranks import is_rank_zero
 
-EXIT_BAD_INPUT = 2
 _SWEEP = ("-m", "--multirun")
 # What the first of several processes is told of folders, sweeps and its own name.
 _OF_RANK_ZERO = (
     "hydra.mode", "hydra.run.", "hydra.sweep", "hydra/sweep", "hydra.launcher", "hydra/launcher",
     "hydra.job.name", "hydra.output_subdir",
 )  # fmt: skip
-
-console = Console()
-_errors = Console(stderr=True, highlight=False)
 
 AfterSweep = Callable[[Path, Sequence[JobRecord]], None]
 
@@ -61,6 +59,7 @@ class Call:
         choices: Which file of each group was chosen, e.g. ``{"model": "effb0_lstm"}``.
         run_dir: The call's own folder.
         in_sweep: Whether it is one of several jobs.
+        words: Overrides of the command line, without Hydra's own.
     """
 
     verb: str
@@ -69,6 +68,7 @@ class Call:
     choices: dict[str, str]
     run_dir: Path
     in_sweep: bool = False
+    words: tuple[str, ...] = ()
 
     def save_config(self) -> None:
         """Write the resolved configuration beside the results."""
@@ -104,8 +104,10 @@ def run_verb(
     flags = get_args_parser().parse_intermixed_args(arguments)
     # Hydra itself takes no flag behind an override.
     options = [word for word in arguments if word not in flags.overrides]
-    sys.argv = [f"unmask {verb}", *options, *flags.overrides]
-    only_shows = flags.help or flags.hydra_help or flags.info
+    # Its own help composes nothing of ours, and refuses our words.
+    words = [] if flags.hydra_help else flags.overrides
+    sys.argv = [f"unmask {verb}", *options, *words]
+    only_shows = flags.help or flags.hydra_help or flags.info or flags.shell_completion
     try:
         if not only_shows:
             check_command_line(verb, flags.overrides, config_dir=flags.config_dir)
@@ -198,36 +200,25 @@ def _end_sweep(folder: Path, *, stopped: bool, after_sweep: AfterSweep | None) -
     except UnmaskError as error:
         fail(error)
     if stopped:
-        _errors.print("unmask: The sweep was cut short; the same words go on with it.", style="red")
+        print_error("The sweep was cut short; the same words go on with it.")
     code = exit_code(records) or int(stopped)
     if code:
         raise SystemExit(code)
-
-
-def fail(error: UnmaskError) -> NoReturn:
-    """Print an error's message and exit with its code; with its traceback if HYDRA_FULL_ERROR=1."""
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        raise error
-    print_error(str(error))
-    raise SystemExit(error.exit_code)
-
-
-def print_error(sentence: str) -> None:
-    """Print a sentence to the error stream."""
-    _errors.print(f"unmask: {sentence}", style="red", markup=False, soft_wrap=True)
 
 
 def _call(verb: str, config: DictConfig) -> Call:
     hydra_config = HydraConfig.get()
     runtime = hydra_config.runtime
     content: Any = OmegaConf.to_container(config, resolve=True)
+    choices = {str(group): str(choice) for group, choice in runtime.choices.items()}
     section = typed(verb, config)
     trust_command_line(content)
     return Call(
         verb=verb,
-        config=section,
+        config=section.model_copy(update={"choices": choices}),
         content=_with_whole_roots(content),
-        choices={str(group): str(choice) for group, choice in runtime.choices.items()},
+        choices=choices,
+        words=tuple(str(word) for word in hydra_config.overrides.task),
         run_dir=Path(runtime.output_dir),
         in_sweep=hydra_config.mode is RunMode.MULTIRUN,
     )

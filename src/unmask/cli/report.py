@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from unmask.cli.hydra import Call, console, run_verb
+from unmask.cli.console import console
+from unmask.cli.hydra import Call, run_verb
 from unmask.config.schema import EvalConfig, ReportConfig
 from unmask.core.errors import DataError
 from unmask.report.wording import headline

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from unmask.cli.console import console
 from unmask.cli.evaluate import require_names_apart, score_run
-from unmask.cli.hydra import console
-from unmask.cli.objects import make_dataset, make_preparation
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
@@ -14,6 +13,8 @@ from unmask.prepare.datasets import refresh_store, store_folder
 from unmask.runs.identity import crops_identity, find_finished, not_trained_again, unscored_sets
 from unmask.runs.run import Run
 from unmask.training.launch import ALONE
+from unmask.training.trainer_settings import checking_words
+from unmask.verbs.objects import make_dataset, make_preparation
 
 
 def training_identity(config: TrainConfig) -> dict[str, Any] | None:
@@ -37,8 +38,8 @@ def training_identity(config: TrainConfig) -> dict[str, Any] | None:
 
 
 def find_trained(config: TrainConfig) -> Run | None:
-    """Return the finished run that this training would repeat, unless it is to be repeated."""
-    if config.rerun or config.resume is not None:
+    """Return the finished run that this training would repeat, unless that is asked for."""
+    if config.rerun or config.resume is not None or checking_words(config.trainer):
         return None
     facts = training_identity(config)
     return find_finished(config.paths.outputs_dir, facts) if facts is not None else None

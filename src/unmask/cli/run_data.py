@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from unmask.cli.objects import make_dataset
 from unmask.config.schema import DataConfig, EvalConfig, TrainConfig, sets_of
 from unmask.core.errors import DataError
 from unmask.data.store import FaceStore
@@ -21,6 +20,7 @@ from unmask.runs.content import (
     require_same_hashes,
 )
 from unmask.runs.run import Run
+from unmask.verbs.objects import make_dataset
 
 # A run is never scored on what it was trained on.
 _SCORED = ("val", "test")
@@ -125,8 +125,19 @@ def _open_own(
         first = first or (store, content)
     if first is not None:
         return first
+    _refuse_rendering_elsewhere(config, data_dir)
     store = by_settings()
     return store, content_of(store, _SCORED)
+
+
+def _refuse_rendering_elsewhere(config: DataConfig, data_dir: Path) -> None:
+    """Refuse to render embedded data wherever the folder of a run says."""
+    is_below = config.root.resolve().is_relative_to(data_dir.resolve())
+    if config.make is not None and not is_below and not config.root.exists():
+        raise DataError(
+            f"The synthetic people of '{config.name}' are not at {config.root}, and would be "
+            f"rendered there, outside paths.data_dir={data_dir}; name a folder above it."
+        )
 
 
 def _places(

@@ -1,28 +1,23 @@
 """`unmask train`, also `python train.py`."""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from unmask.cli.console import console
 from unmask.cli.evaluate import require_names_apart, require_no_leak, score_run
-from unmask.cli.hydra import Call, console, run_verb
-from unmask.cli.objects import (
-    augmentation_of,
-    make_dataset,
-    make_preparation,
-    make_recipe,
-    recipe_settings,
-)
+from unmask.cli.hydra import Call, run_verb
 from unmask.cli.report import write_report
 from unmask.cli.reuse import complete_tests, find_trained, training_identity
 from unmask.cli.sweep import BOOTSTRAP_SEED, report_sweep
 from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
+from unmask.config.trust import refuse_unrebuildable
 from unmask.core.files import sha256_of_file, sha256_of_json
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
-from unmask.models.detector import Detector
-from unmask.models.tall import AnyDetector, check_clip_length
+from unmask.models.detector import ClipDetector, Detector, check_clip_length
 from unmask.prepare.datasets import open_store
 from unmask.runs.card import RunCard, source_state
 from unmask.runs.content import content_of, require_same_content, write_content
@@ -33,11 +28,20 @@ from unmask.runs.sweep import JobResult
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.feature_cache import cached_features, require_fixed_features
-from unmask.training.fit import Recipe, TrainSummary, build_seeded
+from unmask.training.fit import Recipe, TrainSummary, build_seeded, check, rehearse
 from unmask.training.fit import train as fit
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.tracking import Tracking
+from unmask.training.trainer_settings import checking_words
+from unmask.verbs.objects import (
+    augmentation_of,
+    make_dataset,
+    make_encoder,
+    make_preparation,
+    make_recipe,
+    recipe_settings,
+)
 
 _WHAT_TO_TRAIN = ("model=", "data=", "experiment=", "+experiment=")
 
@@ -51,12 +55,13 @@ def train(arguments: list[str]) -> None:
 
 def _train(call: Call) -> JobResult:
     config: TrainConfig = call.config
+    refuse_unrebuildable(call.content)
     if is_rank_zero():
         call.save_config()
     tracking, written = Tracking(), None
     try:
         result = _trained(call, tracking)
-        if not is_rank_zero():
+        if not is_rank_zero() or checking_words(config.trainer):
             return result
         if config.test and not call.in_sweep:
             written = write_report(result.run_dir, config.eval, seed=config.seed)
@@ -86,20 +91,19 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = _build_detector(config)
     recipe = make_recipe(config)
+    rehearse(recipe, call.run_dir)
     stores, leaks = _open_stores(config)
+    data = _make_data(config, _training_sets(config, stores, detector), detector.image_size)
+    common: dict[str, Any] = {
+        "provenance": _provenance(config, stores), "run_dir": call.run_dir, "config": call.content,
+        "tracking": tracking,
+    }  # fmt: skip
+    if recipe.checking:
+        check(detector, data, recipe, **common)
+        return _checked(call, recipe)
     _bind(call.run_dir, stores, config.resume)
     identity = training_identity(config) or {}  # before the training, which data can change during
-    sets = _training_sets(config, stores, detector, recipe)
-    summary = fit(
-        detector,
-        _make_data(config, sets, detector.image_size),
-        recipe,
-        provenance=_provenance(config, stores),
-        run_dir=call.run_dir,
-        config=call.content,
-        resume=config.resume,
-        tracking=tracking,
-    )
+    summary = fit(detector, data, recipe, resume=config.resume, **common)
     on_rank_zero(partial(_write_card, call, summary, stores, leaks, git, identity))
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
@@ -119,7 +123,19 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     return JobResult(summary.val_video_auc, call.run_dir, "trained")
 
 
-def _build_detector(config: TrainConfig) -> AnyDetector:
+def _checked(call: Call, recipe: Recipe) -> JobResult:
+    """Say that a call was a look at the code and has left no run."""
+    words = ", ".join(f"`{word}`" for word in recipe.checking)
+    console.print(
+        f"The check ended well. With {words} no run is kept and nothing is scored; what was logged "
+        f"lies in {call.run_dir}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return JobResult(math.nan, call.run_dir, "only checked")
+
+
+def _build_detector(config: TrainConfig) -> ClipDetector:
     detector = build_seeded(lambda: build(config.model), config.seed)
     check_clip_length(detector, build(config.clips).num_frames)
     if config.cache_features:
@@ -151,7 +167,7 @@ def _bind(run_dir: Path, stores: list[FaceStore], resume: Path | None) -> None:
 
 
 def _training_sets(
-    config: TrainConfig, stores: list[FaceStore], detector: AnyDetector, recipe: Recipe
+    config: TrainConfig, stores: list[FaceStore], detector: ClipDetector
 ) -> list[TrainingSet]:
     """Join crops with how they are augmented, or with what the frozen backbone says of them."""
     if not config.cache_features:
@@ -163,7 +179,7 @@ def _training_sets(
     cached = partial(
         cached_features,
         detector,
-        make_trainer=recipe.make_trainer,
+        make_trainer=make_encoder(config.trainer),
         num_workers=config.loader.num_workers,
         data_dir=config.paths.data_dir,
     )

@@ -4,26 +4,17 @@ import json
 import sys
 from contextlib import ExitStack, redirect_stdout
 
-from rich.table import Table
-
 from unmask.cli.evaluate import read_train_config
-from unmask.cli.hydra import Call, console, run_verb
-from unmask.config.build import build
+from unmask.cli.hydra import Call, run_verb
+from unmask.cli.show import show
+from unmask.config.build import build_foreign
 from unmask.config.schema import VerifyConfig
 from unmask.core.files import write_json
-from unmask.pages.numbers import number
 from unmask.runs.files import CARD_FILE
 from unmask.runs.run import Run
 from unmask.training.launch import ALONE
-from unmask.verbs.verify import CONFIRMED, Check, Comparison, Verification
+from unmask.verbs.objects import make_scorer
 from unmask.verbs.verify import verify as check_run
-
-STATES = {
-    "equal": "[green]equal[/]",
-    "close": "[green]close[/]",
-    "differs": "[red]differs[/]",
-    "not recorded": "[yellow]not recorded[/]",
-}
 
 
 def verify(arguments: list[str]) -> None:
@@ -42,8 +33,8 @@ def _verify(call: Call, *, as_json: bool) -> None:
             stack.enter_context(redirect_stdout(sys.stderr))
         verification = check_run(
             run_dir,
-            layout=build(read_train_config(run_dir).clips),
-            make_trainer=build(config.trainer | ALONE),
+            layout=build_foreign(read_train_config(run_dir).clips, "clips"),
+            make_trainer=make_scorer({**config.trainer, **ALONE}),
             batch_size=config.loader.batch_size,
             num_workers=config.loader.num_workers,
             data_dir=config.paths.data_dir,
@@ -52,45 +43,5 @@ def _verify(call: Call, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(verification.to_json(), indent=2) + "\n")
     else:
-        _show(verification)
+        show(verification)
     raise SystemExit(verification.exit_code)
-
-
-def _show(verification: Verification) -> None:
-    console.print(_check_table(verification.checks))
-    by_set: dict[str, list[Comparison]] = {}
-    for one in verification.comparisons:
-        by_set.setdefault(f"{one.dataset}, {one.split}", []).append(one)
-    for name, comparisons in by_set.items():
-        console.print(_metric_table(f"Videos of {name}", comparisons))
-    verdict = (
-        "[green]Confirmed[/]: every metric lies within its recorded interval."
-        if verification.exit_code == CONFIRMED
-        else "[red]Not confirmed[/]: see what differs or lies outside."
-    )
-    console.print(verdict, highlight=False, soft_wrap=True)
-
-
-def _check_table(checks: list[Check]) -> Table:
-    table = Table("what", "as recorded?", "difference", title="What the run was made from")
-    for check in checks:
-        table.add_row(check.what, STATES[check.state], check.detail)
-    return table
-
-
-def _metric_table(title: str, comparisons: list[Comparison]) -> Table:
-    table = Table("metric", title=title)
-    for column in ("recorded", "interval", "now"):
-        table.add_column(column, justify="right")
-    table.add_column("verdict")
-    for one in comparisons:
-        ends = "none" if one.low is None else f"{number(one.low)} to {number(one.high)}"
-        verdict = "[green]within[/]" if one.is_within else "[red]outside[/]"
-        table.add_row(
-            one.metric,
-            number(one.recorded),
-            ends,
-            number(one.found),
-            "[green]equal[/]" if one.is_equal else verdict,
-        )
-    return table

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -14,6 +15,8 @@ from pydantic import (
     PositiveInt,
     Tag,
 )
+
+from unmask.core.files import write_text
 
 
 def _require_settings(node: object) -> object:
@@ -34,6 +37,14 @@ def _require_shard(text: object) -> object:
     return text
 
 
+def _require_workers(value: object) -> object:
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if value != "auto" and not is_number:
+        raise ValueError("must be auto, 0 for none, or a number of processes")
+    return value
+
+
+Workers = Annotated[int | Literal["auto"], BeforeValidator(_require_workers)]
 Shard = Annotated[str, BeforeValidator(_require_shard)]
 Target = Annotated[dict[str, Any], BeforeValidator(_require_target)]
 Targets = dict[str, Target]
@@ -100,7 +111,7 @@ class LoaderConfig(_Section):
     """How clips reach the network."""
 
     batch_size: PositiveInt
-    num_workers: int = Field(ge=0)
+    num_workers: Workers
 
 
 class EvalConfig(_Section):
@@ -124,7 +135,21 @@ class PathsConfig(_Section):
     models_dir: Path = Path("models")
 
 
-class IndexConfig(_Section):
+class VerbConfig(_Section):
+    """What the section of every verb holds."""
+
+    # Which file of each group was chosen, e.g. {"model": "effb0_lstm"}; composing fills it in.
+    choices: dict[str, str] = {}
+    # Packages whose classes checkpoints and runs may name; of a file that is read it is ignored.
+    trusted_modules: list[str] = []
+
+    def save(self, folder: Path) -> None:
+        """Write the whole section as ``config.yaml``, which composes to it again."""
+        content = self.model_dump(mode="json")
+        write_text(folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
+
+
+class IndexConfig(VerbConfig):
     """`unmask index`."""
 
     data: AnyData
@@ -165,7 +190,7 @@ class TrainConfig(FacesConfig):
     eval: EvalConfig
 
 
-class AuditConfig(_Section):
+class AuditConfig(VerbConfig):
     """`unmask audit`."""
 
     manifests: str | list[str]
@@ -192,7 +217,7 @@ class DescribeConfig(FacesConfig):
     image_format: Literal["jpeg", "png"]
 
 
-class EvaluateConfig(_Section):
+class EvaluateConfig(VerbConfig):
     """`unmask evaluate`."""
 
     run: Path
@@ -206,7 +231,7 @@ class EvaluateConfig(_Section):
     paths: PathsConfig
 
 
-class VerifyConfig(_Section):
+class VerifyConfig(VerbConfig):
     """`unmask verify`."""
 
     run: Path
@@ -215,7 +240,7 @@ class VerifyConfig(_Section):
     paths: PathsConfig
 
 
-class ReportConfig(_Section):
+class ReportConfig(VerbConfig):
     """`unmask report`."""
 
     runs: str
@@ -224,7 +249,7 @@ class ReportConfig(_Section):
     paths: PathsConfig
 
 
-class EnsembleConfig(_Section):
+class EnsembleConfig(VerbConfig):
     """`unmask ensemble`."""
 
     runs: str | list[str]
@@ -235,7 +260,7 @@ class EnsembleConfig(_Section):
     paths: PathsConfig
 
 
-class PredictConfig(_Section):
+class PredictConfig(VerbConfig):
     """`unmask predict`."""
 
     checkpoint: str | list[str] | None
@@ -251,7 +276,7 @@ class PredictConfig(_Section):
     paths: PathsConfig
 
 
-class AppConfig(_Section):
+class AppConfig(VerbConfig):
     """`unmask app`."""
 
     checkpoint: str | list[str] | None
@@ -277,13 +302,13 @@ class AppConfig(_Section):
     paths: PathsConfig
 
 
-class ModelsConfig(_Section):
+class ModelsConfig(VerbConfig):
     """`unmask models`."""
 
     paths: PathsConfig
 
 
-VERBS: dict[str, type[_Section]] = {
+VERBS: dict[str, type[VerbConfig]] = {
     "index": IndexConfig,
     "prepare": PrepareVerbConfig,
     "audit": AuditConfig,

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unmask.core.errors import ConfigError
 from unmask.core.labels import FAKE, REAL
-from unmask.models.detector import Detector
-from unmask.models.tall import AnyDetector, TallDetector
+from unmask.models.detector import ClipDetector, FrameDetector, PictureDetector
 
 FloatArray = NDArray[np.float32]
 Class = Literal["fake", "real"]
@@ -91,12 +91,21 @@ def evidence(logits: Tensor, towards: Class = "fake") -> Tensor:
     return difference if towards == "fake" else -difference
 
 
-def per_frame(detector: AnyDetector) -> Detector:
-    """Return the part that sees images: of TALL, the detector of thumbnails."""
-    return detector.thumbnails if isinstance(detector, TallDetector) else detector
+def require_pictures(detector: ClipDetector) -> PictureDetector:
+    """Refuse a network without a backbone that sees pictures, of which maps could be shown.
+
+    Raises:
+        ConfigError: If it is one.
+    """
+    if not isinstance(detector, PictureDetector):
+        raise ConfigError(
+            f"A {type(detector).__name__} sees whole clips and no pictures, so it has no maps of "
+            "them; choose method='occlusion'."
+        )
+    return detector
 
 
-def logits_with_gradient(detector: AnyDetector, frames: Tensor, is_frame: Tensor) -> Tensor:
+def logits_with_gradient(detector: ClipDetector, frames: Tensor, is_frame: Tensor) -> Tensor:
     """Score a clip so that gradients can pass the head.
 
     cuDNN's recurrent networks keep what a backward pass needs in training mode only; in evaluation
@@ -110,39 +119,17 @@ def logits_with_gradient(detector: AnyDetector, frames: Tensor, is_frame: Tensor
     Returns:
         Logits, ``(batch, 2)``.
     """
-    if isinstance(detector, TallDetector):  # its head has no recurrence
-        return cast(Tensor, detector(frames, is_frame))
+    if not isinstance(detector, FrameDetector):
+        return detector(frames, is_frame)
     features = detector.encode(frames, is_frame)
-    is_recurrent = any(isinstance(module, nn.RNNBase) for module in detector.head.modules())
+    is_recurrent = any(isinstance(module, nn.RNNBase) for module in detector.modules())
     without = torch.backends.cudnn.flags(enabled=False) if is_recurrent else nullcontext()
     with without:
-        return cast(Tensor, detector.head(features, is_frame))
-
-
-def to_frames(detector: AnyDetector, maps: Tensor, num_frames: int) -> Tensor:
-    """Turn maps of what the backbone sees into maps of the clip's frames.
-
-    Args:
-        detector: Whose backbone it is.
-        maps: ``(images, height, width)``, of frames, or of one thumbnail.
-        num_frames: Real frames of the clip.
-
-    Returns:
-        ``(num_frames, height, width)``. Tiles that repeat the last frame are added up, as what they
-        contribute is.
-    """
-    if not isinstance(detector, TallDetector):
-        return maps
-    rows = detector.rows
-    height, width = maps.shape[1] // rows, maps.shape[2] // rows
-    tiles = maps.reshape(rows, height, rows, width).transpose(1, 2).reshape(-1, height, width)
-    shown = torch.arange(len(tiles), device=maps.device).clamp(max=num_frames - 1)
-    frames = maps.new_zeros(num_frames, height, width)
-    return frames.index_add(0, shown, tiles)
+        return detector.classify(features, is_frame)
 
 
 @contextmanager
-def explaining(detector: nn.Module) -> Iterator[None]:
+def explaining(detector: nn.Module | ClipDetector) -> Iterator[None]:
     """Keep a detector in evaluation mode, and put every flag back afterwards.
 
     Gradient checkpointing is off meanwhile, for it would run what is watched a second time.

@@ -10,8 +10,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from unmask.core.errors import ConfigError
 from unmask.explain.clip import FloatArray, explaining
-from unmask.models.detector import fake_scores
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector, fake_scores
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class DropoutScores:
 
 
 def mc_dropout(
-    detector: AnyDetector,
+    detector: ClipDetector,
     frames: Tensor,
     is_frame: Tensor,
     *,
@@ -73,7 +72,7 @@ def mc_dropout(
 
 
 @contextmanager
-def dropping(detector: nn.Module) -> Iterator[None]:
+def dropping(detector: nn.Module | ClipDetector) -> Iterator[None]:
     """Put in training mode what drops, and nothing else; put all back afterwards."""
     with explaining(detector):
         for module in detector.modules():

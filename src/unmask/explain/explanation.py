@@ -7,16 +7,16 @@ from typing import Final, Literal
 from torch import Tensor
 
 from unmask.core.errors import ConfigError, did_you_mean
-from unmask.explain.clip import FloatArray, HeatMaps, per_frame
+from unmask.explain.clip import FloatArray, HeatMaps, require_pictures
 from unmask.explain.feature_maps import feature_site
 from unmask.explain.grad_cam import grad_cam
 from unmask.explain.occlusion import occlusion
 from unmask.explain.rollout import attention_rollout, can_roll_out
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 
 Method = Literal["auto", "grad_cam", "rollout", "occlusion"]
 
-METHODS: Final[dict[str, Callable[[AnyDetector, Tensor, Tensor], HeatMaps]]] = {
+METHODS: Final[dict[str, Callable[[ClipDetector, Tensor, Tensor], HeatMaps]]] = {
     "grad_cam": grad_cam,
     "rollout": attention_rollout,
     "occlusion": occlusion,
@@ -59,7 +59,7 @@ class Explanation:
 
 
 def explain(
-    detector: AnyDetector, frames: Tensor, is_frame: Tensor, *, method: Method = "auto"
+    detector: ClipDetector, frames: Tensor, is_frame: Tensor, *, method: Method = "auto"
 ) -> Explanation:
     """Show where in a clip a detector saw what speaks for fake.
 
@@ -90,12 +90,12 @@ def explain(
     return Explanation(found.maps, chosen, words, found.scale, found.unit)
 
 
-def suited_method(detector: AnyDetector) -> str:
+def suited_method(detector: ClipDetector) -> str:
     """Return the method that ``"auto"`` stands for."""
     if can_roll_out(detector):
         return "rollout"
     try:
-        feature_site(per_frame(detector).backbone)
+        feature_site(require_pictures(detector).of_pictures.backbone)
     except ConfigError:
         return "occlusion"
     return "grad_cam"

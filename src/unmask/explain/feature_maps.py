@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unmask.core.errors import ConfigError
 from unmask.models.backbone import TimmBackbone
+from unmask.models.detector import ClipDetector
 from unmask.models.insert import layout_of
 from unmask.models.spatial_transformer import SpatialTransformer
 
@@ -155,7 +156,7 @@ def unwarped(maps: Tensor, theta: Tensor) -> Tensor:
 
 
 @contextmanager
-def warps_of(detector: nn.Module) -> Iterator[dict[nn.Module, list[Tensor]]]:
+def warps_of(detector: nn.Module | ClipDetector) -> Iterator[dict[nn.Module, list[Tensor]]]:
     """Collect how spatial transformers warp, in the order in which they run.
 
     Yields:

@@ -11,15 +11,14 @@ from unmask.explain.clip import (
     explaining,
     heat_maps,
     logits_with_gradient,
-    per_frame,
-    to_frames,
+    require_pictures,
 )
 from unmask.explain.feature_maps import as_map, cut_at, feature_site, onto_image, warps_of
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 
 
 def grad_cam(
-    detector: AnyDetector, frames: Tensor, is_frame: Tensor, *, towards: Class = "fake"
+    detector: ClipDetector, frames: Tensor, is_frame: Tensor, *, towards: Class = "fake"
 ) -> HeatMaps:
     """Weigh each frame's last feature map by what the detector makes of it.
 
@@ -40,10 +39,11 @@ def grad_cam(
 
     Raises:
         ValueError: If there is not one clip.
-        ConfigError: If the backbone has no feature maps that are known.
+        ConfigError: If there is no backbone of pictures, or none whose feature maps are known.
     """
     check_clip(frames, is_frame)
-    backbone = per_frame(detector).backbone
+    pictures = require_pictures(detector)
+    backbone = pictures.of_pictures.backbone
     site = feature_site(backbone)
     with torch.inference_mode(False), torch.enable_grad(), explaining(detector):
         with cut_at(site) as leaves, warps_of(detector) as warps:
@@ -55,7 +55,7 @@ def grad_cam(
              for leaf, gradient in zip(leaves, gradients, strict=True)]
         )  # fmt: skip
         maps = onto_image(backbone, cells, [torch.cat(thetas) for thetas in warps.values()])
-        raw = to_frames(detector, maps, int(is_frame.sum()))
+        raw = pictures.to_frames(maps, int(is_frame.sum()))
     return heat_maps(raw, is_frame, unit="difference of the logits per cell")
 
 

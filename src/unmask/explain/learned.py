@@ -8,14 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unmask.explain.clip import FloatArray, check_clip, explaining, per_frame, to_frames
+from unmask.explain.clip import FloatArray, check_clip, explaining
 from unmask.explain.feature_maps import onto_image
 from unmask.models.attention_block import AttentionBlock
-from unmask.models.detector import Detector
+from unmask.models.detector import ClipDetector, FrameDetector, PictureDetector
 from unmask.models.heads.attention import AttentionHead
 from unmask.models.insert import displayed
 from unmask.models.spatial_transformer import SpatialTransformer
-from unmask.models.tall import AnyDetector, TallDetector
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class LearnedAttention:
     windows: dict[str, NDArray[np.float32]]
 
 
-def learned_attention(detector: AnyDetector, frames: Tensor, is_frame: Tensor) -> LearnedAttention:
+def learned_attention(detector: ClipDetector, frames: Tensor, is_frame: Tensor) -> LearnedAttention:
     """Collect what a detector shows of its own accord.
 
     Args:
@@ -53,24 +52,26 @@ def learned_attention(detector: AnyDetector, frames: Tensor, is_frame: Tensor) -
         ValueError: If there is not one clip.
     """
     check_clip(frames, is_frame)
-    inserts: dict[str, Any] = dict(getattr(per_frame(detector).backbone, "inserts", {}))
+    pictures = detector if isinstance(detector, PictureDetector) else None
+    backbone: Any = pictures.of_pictures.backbone if pictures else None
+    inserts: dict[str, Any] = dict(getattr(backbone, "inserts", {}))
     with torch.no_grad(), explaining(detector):
-        shown = _shown(detector, frames, is_frame, inserts) if inserts else {}
+        shown = _shown(pictures, frames, is_frame, inserts) if pictures and inserts else {}
         weights = _frame_weights(detector, frames, is_frame)
     places, windows = {}, {}
     for name, module in inserts.items():
-        if isinstance(module, AttentionBlock):
-            places[name] = _on_frames(detector, shown[f"{name}.map"], is_frame)
-        elif isinstance(module, SpatialTransformer) and isinstance(detector, Detector):
-            windows[name] = _windows(shown[f"{name}.theta"], is_frame, detector.backbone)
+        if isinstance(module, AttentionBlock) and pictures:
+            places[name] = _on_frames(pictures, shown[f"{name}.map"], is_frame)
+        elif isinstance(module, SpatialTransformer) and isinstance(detector, FrameDetector):
+            windows[name] = _windows(shown[f"{name}.theta"], is_frame, backbone)
     return LearnedAttention(weights, places, windows)
 
 
 def _shown(
-    detector: AnyDetector, frames: Tensor, is_frame: Tensor, inserts: dict[str, Any]
+    detector: PictureDetector, frames: Tensor, is_frame: Tensor, inserts: dict[str, Any]
 ) -> dict[str, Tensor]:
     """Return what inserted modules show of all frames, which may pass in pieces."""
-    inner = per_frame(detector)
+    inner = detector.of_pictures
     at_once, inner.frames_at_once = inner.frames_at_once, None
     try:
         return displayed(lambda: detector(frames, is_frame), inserts)
@@ -78,21 +79,20 @@ def _shown(
         inner.frames_at_once = at_once
 
 
-def _frame_weights(detector: AnyDetector, frames: Tensor, is_frame: Tensor) -> FloatArray | None:
-    if isinstance(detector, TallDetector) or not isinstance(detector.head, AttentionHead):
+def _frame_weights(detector: ClipDetector, frames: Tensor, is_frame: Tensor) -> FloatArray | None:
+    head = getattr(detector, "head", None)
+    if not isinstance(detector, FrameDetector) or not isinstance(head, AttentionHead):
         return None
-    weights = detector.head.weights(detector.encode(frames, is_frame), is_frame)
+    weights = head.weights(detector.encode(frames, is_frame), is_frame)
     return np.asarray(weights[0].float().cpu().numpy(), dtype=np.float32)
 
 
-def _on_frames(detector: AnyDetector, maps: Tensor, is_frame: Tensor) -> FloatArray:
+def _on_frames(detector: PictureDetector, maps: Tensor, is_frame: Tensor) -> FloatArray:
     """Stretch ``(images, 1, height, width)`` to the frames, ``(frames, height, width)``."""
-    inner = per_frame(detector)
-    wide = onto_image(inner.backbone, maps[:, 0].float(), [])
+    wide = onto_image(detector.of_pictures.backbone, maps[:, 0].float(), [])
     count = int(is_frame.sum())
-    real = to_frames(detector, wide, count)
-    if isinstance(detector, TallDetector):
-        real[-1] /= detector.max_frames - count + 1  # tiles of the last frame were added up
+    # A frame that stands in several tiles is shown by their mean.
+    real = detector.to_frames(wide, count) / detector.to_frames(torch.ones_like(wide), count)
     all_frames = real.new_zeros(is_frame.shape[1], *real.shape[1:])
     all_frames[:count] = real
     return np.asarray(all_frames.cpu().numpy(), dtype=np.float32)

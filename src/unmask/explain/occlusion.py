@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from unmask.explain.clip import Class, HeatMaps, check_clip, evidence, explaining, heat_maps
-from unmask.models.tall import AnyDetector, TallDetector
+from unmask.models.detector import ClipDetector, FrameDetector
 
 GREY = 127
 _ROUNDING = 1e-5
 
 
 def occlusion(
-    detector: AnyDetector,
+    detector: ClipDetector,
     frames: Tensor,
     is_frame: Tensor,
     *,
@@ -80,7 +80,7 @@ def _corners(size: int, side: int, step: int) -> list[tuple[int, int]]:
 
 
 def _scores_without(
-    detector: AnyDetector,
+    detector: ClipDetector,
     frames: Tensor,
     is_frame: Tensor,
     frame: int,
@@ -90,7 +90,7 @@ def _scores_without(
 ) -> Iterator[Tensor]:
     """Yield logits of the clip with each patch of one frame covered, in batches."""
     features = None
-    if not isinstance(detector, TallDetector):
+    if isinstance(detector, FrameDetector):
         # Frames pass the backbone one by one, so the others need not pass it again.
         features = detector.encode(frames, is_frame)
     for start in range(0, len(corners), batch_size):
@@ -99,11 +99,11 @@ def _scores_without(
         for image, (row, column) in zip(covered, some, strict=True):
             image[:, row : row + side, column : column + side] = GREY
         are_frames = is_frame.expand(len(some), -1)
-        if features is None or isinstance(detector, TallDetector):
+        if features is None or not isinstance(detector, FrameDetector):
             clips = frames.repeat(len(some), 1, 1, 1, 1)
             clips[:, frame] = covered
             yield detector(clips, are_frames)
         else:
             states = features.repeat(len(some), 1, 1)
             states[:, frame] = detector.encode(covered[:, None], are_frames[:, :1])[:, 0]
-            yield detector.head(states, are_frames)
+            yield detector.classify(states, are_frames)

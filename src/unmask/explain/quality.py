@@ -12,12 +12,11 @@ from scipy.stats import spearmanr
 from sklearn.metrics import auc
 from torch import Tensor, nn
 
-from unmask.explain.clip import FloatArray, HeatMaps, check_clip, explaining, per_frame
+from unmask.explain.clip import FloatArray, HeatMaps, check_clip, explaining, require_pictures
 from unmask.explain.occlusion import GREY
-from unmask.models.detector import fake_scores
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector, fake_scores
 
-Explainer = Callable[[AnyDetector, Tensor, Tensor], HeatMaps]
+Explainer = Callable[[ClipDetector, Tensor, Tensor], HeatMaps]
 # Of the blur from which insertion starts: a face stays where it is, but is none any more.
 _BLUR_FRACTION = 0.08
 
@@ -93,7 +92,7 @@ class Curve:
 
 
 def deletion(
-    detector: AnyDetector,
+    detector: ClipDetector,
     frames: Tensor,
     is_frame: Tensor,
     maps: FloatArray,
@@ -124,7 +123,7 @@ def deletion(
 
 
 def insertion(
-    detector: AnyDetector,
+    detector: ClipDetector,
     frames: Tensor,
     is_frame: Tensor,
     maps: FloatArray,
@@ -150,7 +149,7 @@ def insertion(
 
 
 def _curve(
-    detector: AnyDetector,
+    detector: ClipDetector,
     start: Tensor,
     end: Tensor,
     is_frame: Tensor,
@@ -191,7 +190,7 @@ def _blurred(frames: Tensor) -> Tensor:
 
 
 def randomisation_check(
-    detector: AnyDetector,
+    detector: ClipDetector,
     frames: Tensor,
     is_frame: Tensor,
     explainer: Explainer,
@@ -217,8 +216,8 @@ def randomisation_check(
     """
     count = int(is_frame.sum())
     found = explainer(detector, frames, is_frame).maps[:count]
-    parts: dict[str, Callable[[AnyDetector], nn.Module]] = {
-        "head": lambda shuffled: per_frame(shuffled).head,
+    parts: dict[str, Callable[[ClipDetector], nn.Module | ClipDetector]] = {
+        "head": lambda shuffled: require_pictures(shuffled).of_pictures.head,
         "everything": lambda shuffled: shuffled,
     }
     similar = {}
@@ -237,7 +236,7 @@ def rank_correlation(first: FloatArray, second: FloatArray) -> float:
 
 
 @torch.no_grad()
-def _shuffle(module: nn.Module, seed: int) -> None:
+def _shuffle(module: nn.Module | ClipDetector, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for parameter in module.parameters():
         order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)

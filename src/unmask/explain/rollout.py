@@ -15,21 +15,22 @@ from unmask.explain.clip import (
     explaining,
     heat_maps,
     logits_with_gradient,
-    per_frame,
-    to_frames,
+    require_pictures,
 )
 from unmask.explain.feature_maps import Site, cut_at, is_token_network, onto_image
 from unmask.models.backbone import TimmBackbone
+from unmask.models.detector import ClipDetector, PictureDetector
 from unmask.models.spatial_transformer import SpatialTransformer
-from unmask.models.tall import AnyDetector
 
 
-def can_roll_out(detector: AnyDetector) -> bool:
+def can_roll_out(detector: ClipDetector) -> bool:
     """Tell whether attention rollout is defined for a detector's backbone.
 
     Every block must let each token look at every other, and tokens must keep their places.
     """
-    backbone = per_frame(detector).backbone
+    if not isinstance(detector, PictureDetector):
+        return False
+    backbone = detector.of_pictures.backbone
     if not isinstance(backbone, TimmBackbone) or not is_token_network(backbone.network):
         return False
     warped = any(isinstance(module, SpatialTransformer) for module in backbone.modules())
@@ -43,7 +44,7 @@ def attentions_of(network: Any) -> list[Any]:  # noqa: ANN401 - a timm network, 
     return found if all(hasattr(one, name) for one in found for name in needed) else []
 
 
-def attention_rollout(detector: AnyDetector, frames: Tensor, is_frame: Tensor) -> HeatMaps:
+def attention_rollout(detector: ClipDetector, frames: Tensor, is_frame: Tensor) -> HeatMaps:
     """Follow attention from the read-out back to the patches.
 
     Abnar and Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020: each block's matrix
@@ -66,7 +67,8 @@ def attention_rollout(detector: AnyDetector, frames: Tensor, is_frame: Tensor) -
         ConfigError: If rollout is not defined for the backbone.
     """
     check_clip(frames, is_frame)
-    inner = per_frame(detector)
+    pictures = require_pictures(detector)
+    inner = pictures.of_pictures
     backbone: Any = inner.backbone
     if not can_roll_out(detector):
         raise ConfigError(
@@ -83,7 +85,7 @@ def attention_rollout(detector: AnyDetector, frames: Tensor, is_frame: Tensor) -
         patches = _read_out(rolled_out([torch.cat(one) for one in layers]), backbone.network)
         share = (gradient.float() * features[0].float()).sum(dim=2).abs()[0, : len(patches)]
         maps = onto_image(backbone, _above_least(patches) * share[:, None, None], [])
-        raw = to_frames(detector, maps, int(is_frame.sum()))
+        raw = pictures.to_frames(maps, int(is_frame.sum()))
     return heat_maps(raw, is_frame, unit="share of attention times difference of the logits")
 
 

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +11,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from unmask.models.detector import Backbone, count_parameters
-from unmask.models.tall import TallDetector
+from unmask.models.detector import ClipDetector, PictureDetector, count_parameters
 
 # Gradients, and the two averages that Adam and AdamW keep of each trained parameter.
 COPIES_OF_TRAINED = 3
@@ -29,7 +27,7 @@ class Complexity:
         checkpoint_bytes: Parameters and buffers as they are stored.
         num_frames: Frames of the clip that the following speak of.
         image_size: Side of a frame in pixels.
-        num_features: Numbers that the head reads per frame.
+        num_features: Numbers that the head reads per frame; None without a backbone of frames.
         flops_per_clip: Floating-point operations of one forward pass over one clip, a
             multiplication and an addition counting as two.
         system_a_flops: The same by system A's formula; None for a network without convolutions.
@@ -43,28 +41,20 @@ class Complexity:
     checkpoint_bytes: int
     num_frames: int
     image_size: int
-    num_features: int
+    num_features: int | None
     flops_per_clip: int
     system_a_flops: int | None
     batch_size: int
     training_bytes: int
 
 
-class MeasuredDetector(Protocol):
-    """What is asked of a detector besides being a module."""
-
-    image_size: int
-    backbone: Backbone
-
-
 def measure_complexity(
-    detector: nn.Module, *, num_frames: int = 10, batch_size: int = 4
+    detector: ClipDetector, *, num_frames: int = 10, batch_size: int = 4
 ) -> Complexity:
     """Measure a detector on black frames.
 
     Args:
-        detector: A detector on the CPU, called as ``detector(frames, is_frame)``, with
-            ``image_size`` and a ``backbone``; its mode and weights stay as they are.
+        detector: On the CPU; its mode and weights stay as they are.
         num_frames: Frames per clip.
         batch_size: Clips per training step, for the memory.
 
@@ -73,7 +63,6 @@ def measure_complexity(
     """
     if min(num_frames, batch_size) < 1:
         raise ValueError("num_frames and batch_size must be at least 1.")
-    facts = cast(MeasuredDetector, detector)
     modes = {module: module.training for module in detector.modules()}
     detector.eval()
     with torch.no_grad():
@@ -83,15 +72,17 @@ def measure_complexity(
         module.training = mode
     trained = (parameter for parameter in detector.parameters() if parameter.requires_grad)
     stored = _bytes(detector.state_dict().values())
-    pictures = 1 if isinstance(detector, TallDetector) else num_frames
-    activations = _activation_bytes(detector, pictures * batch_size)
+    seen = detector if isinstance(detector, PictureDetector) else None
+    # A network without pictures is measured on clips of one frame all the same.
+    num_pictures = (seen.num_pictures(num_frames) if seen else num_frames) * batch_size
+    activations = _activation_bytes(detector, num_pictures)
     return Complexity(
         num_parameters=count_parameters(detector),
         num_trainable=count_parameters(detector, trainable_only=True),
         checkpoint_bytes=stored,
         num_frames=num_frames,
-        image_size=facts.image_size,
-        num_features=facts.backbone.num_features,
+        image_size=detector.image_size,
+        num_features=seen.of_pictures.backbone.num_features if seen else None,
         flops_per_clip=flops,
         system_a_flops=formula,
         batch_size=batch_size,
@@ -99,7 +90,7 @@ def measure_complexity(
     )
 
 
-def count_flops(detector: nn.Module, num_frames: int) -> int:
+def count_flops(detector: ClipDetector, num_frames: int) -> int:
     """Count the operations of one forward pass over one clip with PyTorch's counter.
 
     Args:
@@ -115,7 +106,7 @@ def count_flops(detector: nn.Module, num_frames: int) -> int:
     return int(counter.get_total_flops())
 
 
-def system_a_flops(detector: nn.Module, num_frames: int) -> int | None:
+def system_a_flops(detector: ClipDetector, num_frames: int) -> int | None:
     """Apply system A's formula, ``F * (sum C_in C_out k^2 H W + 4 h (h + C_out))``, to one clip.
 
     It counts a multiplication and an addition as one, a grouped convolution as if it had one
@@ -169,7 +160,7 @@ def _plain_operations() -> Iterator[None]:
             torch.backends.mha.set_fastpath_enabled(fastpath)
 
 
-def _activation_bytes(detector: nn.Module, num_pictures: int) -> int:
+def _activation_bytes(detector: ClipDetector, num_pictures: int) -> int:
     """Say what a training step keeps for its backward pass, which grows with the pictures.
 
     Two and three clips of one frame are run and the line through them is followed: a step over many
@@ -180,7 +171,7 @@ def _activation_bytes(detector: nn.Module, num_pictures: int) -> int:
     return two + (num_pictures - 2) * (three - two)
 
 
-def _kept_for_backward(detector: nn.Module, num_clips: int) -> int:
+def _kept_for_backward(detector: ClipDetector, num_clips: int) -> int:
     owned = {tensor.untyped_storage().data_ptr() for tensor in detector.state_dict().values()}
     kept: dict[int, int] = {}
 
@@ -201,8 +192,8 @@ def _kept_for_backward(detector: nn.Module, num_clips: int) -> int:
     return sum(kept.values())
 
 
-def _clips(detector: nn.Module, num_clips: int, num_frames: int) -> tuple[Tensor, Tensor]:
-    size = cast(MeasuredDetector, detector).image_size
+def _clips(detector: ClipDetector, num_clips: int, num_frames: int) -> tuple[Tensor, Tensor]:
+    size = detector.image_size
     frames = torch.zeros(num_clips, num_frames, 3, size, size, dtype=torch.uint8)
     return frames, torch.ones(num_clips, num_frames, dtype=torch.bool)
 

@@ -1,7 +1,7 @@
 """The network that training, evaluation and prediction share."""
 
-from collections.abc import Callable
-from typing import Protocol, Self, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, Self, cast, runtime_checkable
 
 import torch
 from einops import rearrange
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from unmask.core.errors import ConfigError
 from unmask.models.checkpointing import BATCH_NORMS
+from unmask.models.heads.position import PositionEncoding
 from unmask.models.luma import to_luma
 from unmask.models.tuning import Tuning, untrained_modules
 
@@ -24,8 +25,80 @@ class Backbone(Protocol):
     def __call__(self, images: Tensor) -> Tensor:
         """Map normalised ``(images, channels, side, side)`` to ``(images, num_features)``.
 
-        Of channels there are as many as ``mean`` and ``std`` have numbers, 3 or 1; ``side`` is
+        The number of channels, 3 or 1, is that of the entries of ``mean`` and ``std``; ``side`` is
         ``image_size``.
+        """
+        ...
+
+
+@runtime_checkable
+class ClipDetector(Protocol):
+    """What a run trains and a checkpoint holds: a module that scores clips.
+
+    A network that sees whole clips needs no more than this. Parts of the program that want more ask
+    for :class:`FrameDetector` or :class:`PictureDetector` and do without where a network is none.
+    """
+
+    image_size: int
+
+    @property
+    def max_frames(self) -> int | None:
+        """Most frames of a clip; None for any number."""
+        ...
+
+    def forward(self, frames: Tensor, is_frame: Tensor) -> Tensor:
+        """Score clips as :meth:`Detector.forward` does."""
+        ...
+
+    # What torch.nn.Module brings along.
+
+    def __call__(self, frames: Tensor, is_frame: Tensor) -> Tensor: ...  # noqa: D102
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...  # noqa: D102
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]: ...  # noqa: D102
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]: ...  # noqa: D102
+    def modules(self) -> Iterator[nn.Module]: ...  # noqa: D102
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: ANN401, D102
+    def train(self, mode: bool = True) -> Self: ...  # noqa: D102
+    def eval(self) -> Self: ...  # noqa: D102
+    def to(self, device: Any) -> Self: ...  # noqa: ANN401, D102
+
+
+@runtime_checkable
+class FrameDetector(ClipDetector, Protocol):
+    """A detector that describes each frame by itself before it scores the clip."""
+
+    def encode(self, frames: Tensor, is_frame: Tensor) -> Tensor:
+        """Return the features of each frame as :meth:`Detector.encode` does."""
+        ...
+
+    def classify(self, features: Tensor, is_frame: Tensor) -> Tensor:
+        """Score clips by the features of their frames, ``(batch, frames, num_features)``."""
+        ...
+
+
+@runtime_checkable
+class PictureDetector(ClipDetector, Protocol):
+    """A detector whose backbone sees pictures: single frames, or several of them tiled."""
+
+    @property
+    def of_pictures(self) -> "Detector":
+        """The part that sees a picture."""
+        ...
+
+    def num_pictures(self, num_frames: int) -> int:
+        """Return into how many pictures a clip goes."""
+        ...
+
+    def to_frames(self, maps: Tensor, num_frames: int) -> Tensor:
+        """Turn maps of pictures into maps of the clip's frames.
+
+        Args:
+            maps: ``(pictures, height, width)``.
+            num_frames: Real frames of the clip.
+
+        Returns:
+            ``(num_frames, height, width)``; what a frame contributes in several places is added up.
         """
         ...
 
@@ -99,10 +172,22 @@ class Detector(nn.Module):
             ValueError: If the frames are not square images of the backbone's ``image_size``.
             ConfigError: If ``frames_at_once`` would change what batch normalisation computes.
         """
-        return cast(Tensor, self.head(self.encode(frames, is_frame), is_frame))
+        return self.classify(self.encode(frames, is_frame), is_frame)
+
+    def classify(self, features: Tensor, is_frame: Tensor) -> Tensor:
+        """Score clips by the features of their frames.
+
+        Args:
+            features: As :meth:`encode` returns them.
+            is_frame: As in :meth:`forward`.
+
+        Returns:
+            Logits, ``(batch, 2)``.
+        """
+        return cast(Tensor, self.head(features, is_frame))
 
     def encode(self, frames: Tensor, is_frame: Tensor) -> Tensor:
-        """Return what the backbone says of each frame.
+        """Return the features of each frame.
 
         Args:
             frames: As in :meth:`forward`.
@@ -123,6 +208,25 @@ class Detector(nn.Module):
         features = encoded.new_zeros(len(images), encoded.shape[1])
         features[is_image] = encoded
         return rearrange(features, "(batch frames) d -> batch frames d", batch=len(frames))
+
+    @property
+    def max_frames(self) -> int | None:
+        """Most frames of a clip: as many as the head has positions for; None for any number."""
+        positions = (one for one in self.modules() if isinstance(one, PositionEncoding))
+        return min((one.max_frames for one in positions if one.kind != "none"), default=None)
+
+    @property
+    def of_pictures(self) -> "Detector":
+        """Itself: a frame is a picture."""
+        return self
+
+    def num_pictures(self, num_frames: int) -> int:
+        """Return into how many pictures a clip goes: one for each frame."""
+        return num_frames
+
+    def to_frames(self, maps: Tensor, num_frames: int) -> Tensor:  # noqa: ARG002 - of the Protocol
+        """Return maps of pictures, which are those of the frames."""
+        return maps
 
     def normalised(self, images: Tensor) -> Tensor:
         """Turn images into what the backbone takes.
@@ -178,6 +282,27 @@ class Detector(nn.Module):
             )
 
 
+def check_clip_length(detector: ClipDetector, num_frames: int) -> None:
+    """Refuse clips that are too long for a part of a network, before any of them is made.
+
+    Args:
+        detector: The network.
+        num_frames: Most frames in a clip.
+
+    Raises:
+        ConfigError: If they are; the part's own sentence names both ways out.
+    """
+    for module in detector.modules():
+        require_room = getattr(module, "require_room", None)
+        if require_room is not None:
+            require_room(num_frames)
+    if detector.max_frames is not None and num_frames > detector.max_frames:
+        raise ConfigError(
+            f"A {type(detector).__name__} takes clips of at most {detector.max_frames} frames, got "
+            f"{num_frames}. Set clips.num_frames={detector.max_frames}."
+        )
+
+
 def fake_scores(logits: Tensor) -> Tensor:
     """Turn logits into the probability of fake.
 
@@ -194,7 +319,7 @@ def fake_scores(logits: Tensor) -> Tensor:
     return logits.float().softmax(dim=1)[:, 1]
 
 
-def count_parameters(module: nn.Module, *, trainable_only: bool = False) -> int:
+def count_parameters(module: nn.Module | ClipDetector, *, trainable_only: bool = False) -> int:
     """Count a module's parameters.
 
     Example:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from unmask.core.errors import ConfigError
 from unmask.models.detector import Backbone, Detector
 from unmask.models.heads.pooling import MeanHead
-from unmask.models.heads.position import PositionEncoding
 from unmask.models.tuning import Tuning
 
 
@@ -61,6 +60,34 @@ class TallDetector(nn.Module):
         # A thumbnail is a clip of one frame, so that normalisation and checks are the detector's.
         head = partial(MeanHead, dropout=dropout)
         self.thumbnails = Detector(backbone, head, tuning=tuning, grayscale=grayscale)
+
+    @property
+    def of_pictures(self) -> Detector:
+        """The detector of thumbnails."""
+        return self.thumbnails
+
+    def num_pictures(self, num_frames: int) -> int:  # noqa: ARG002 - of the Protocol
+        """Return into how many pictures a clip goes: one."""
+        return 1
+
+    def to_frames(self, maps: Tensor, num_frames: int) -> Tensor:
+        """Cut maps of a thumbnail into those of its tiles, and add up repeated ones.
+
+        Args:
+            maps: ``(1, height, width)``.
+            num_frames: Real frames of the clip.
+
+        Returns:
+            ``(num_frames, height / rows, width / rows)``.
+        """
+        tiles = rearrange(
+            maps,
+            "1 (rows h) (columns w) -> (rows columns) h w",
+            rows=self.rows,
+            columns=self.rows,
+        )
+        shown = torch.arange(len(tiles), device=maps.device).clamp(max=num_frames - 1)
+        return maps.new_zeros(num_frames, *tiles.shape[1:]).index_add(0, shown, tiles)
 
     @property
     def backbone(self) -> Backbone:
@@ -115,22 +142,3 @@ class TallDetector(nn.Module):
             "batch (rows columns) c h w -> batch 1 c (rows h) (columns w)",
             rows=self.rows,
         )
-
-
-AnyDetector = Detector | TallDetector
-"""What a run trains and a checkpoint holds: frames uint8 and ``is_frame`` in, logits out."""
-
-
-def check_clip_length(detector: AnyDetector, num_frames: int) -> None:
-    """Refuse clips that are too long for a part of a network, before any of them is made.
-
-    Args:
-        detector: The network.
-        num_frames: Most frames in a clip.
-
-    Raises:
-        ConfigError: If they are, with both ways out.
-    """
-    for module in detector.modules():
-        if isinstance(module, TallDetector | PositionEncoding):
-            module.require_room(num_frames)

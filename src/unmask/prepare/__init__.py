@@ -18,19 +18,3 @@ and started again ends with the same store as one that was not. So does one that
 shards over several machines: whichever shard ends last makes the tables, and a call without a
 shard makes them where none could.
 """
-
-from unmask.prepare.run import prepare
-from unmask.prepare.shard import Shard
-from unmask.prepare.summary import PrepareSummary, summary_table
-from unmask.prepare.video import Part, Video, Work, prepare_video
-
-__all__ = [
-    "Part",
-    "PrepareSummary",
-    "Shard",
-    "Video",
-    "Work",
-    "prepare",
-    "prepare_video",
-    "summary_table",
-]

@@ -1,25 +1,29 @@
 """From a named data set to a store of face crops, doing only what was not done before."""
 
+from __future__ import annotations  # the face detector is only named
+
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.core.files import sha256_of_json
 from unmask.data.manifest import read_table
 from unmask.data.sources.source import Source
 from unmask.data.splits import SplitRule
 from unmask.data.store import FaceStore
-from unmask.faces.annotated import AnnotatedBox
-from unmask.faces.extract import FaceExtractor
-from unmask.faces.face_video import FaceVideo
-from unmask.prepare import PrepareSummary, Shard, prepare
 from unmask.prepare.index import IndexSummary, index, is_outdated
 from unmask.prepare.locks import in_turn
-from unmask.prepare.store import fingerprint
+from unmask.prepare.shard import Shard
+from unmask.prepare.summary import PrepareSummary
+
+if TYPE_CHECKING:  # the face detector needs PyTorch, and an index does not
+    import pandas as pd
+
+    from unmask.faces.annotated import AnnotatedBox
+    from unmask.faces.extract import FaceExtractor
+    from unmask.faces.face_video import FaceVideo
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,8 @@ def prepare_dataset(
         data_dir: Where stores go.
         shard: Do this slice of the videos only.
     """
+    from unmask.prepare.run import prepare
+
     index_dataset(dataset, data_dir)
     videos, masks, boxes = _indexed(index_folder(dataset, data_dir))
     return prepare(
@@ -143,6 +149,8 @@ def _masks(path: Path) -> dict[str, str] | None:
 
 def _boxes(path: Path) -> dict[str, AnnotatedBox] | None:
     """Return the annotated box of a face by ``video_id``, where the data set has any."""
+    from unmask.faces.annotated import AnnotatedBox
+
     if not path.is_file():
         return None
     table = read_table(path, "boxes")
@@ -199,6 +207,8 @@ def _is_current(dataset: DataSet, folder: Path, data_dir: Path) -> bool:
         return False
     if not (index_dir / "videos.parquet").is_file():
         return True  # only the store was kept, and the videos have gone
+    from unmask.prepare.store import fingerprint
+
     made_with = json.loads((folder / "prepare.json").read_text())
     return bool(made_with["videos"] == fingerprint(*_indexed(index_dir)))
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.table import Table
 
 from unmask.core.errors import DataError
 from unmask.core.files import write_json
 from unmask.core.labels import CLASS_NAMES
-from unmask.data.manifest import SPLITS, write_table
+from unmask.data.manifest import write_table
 from unmask.data.sources.lists import hashes_of_lists, lists_changed, noting_lists
 from unmask.data.sources.source import Source
 from unmask.data.splits import Explains, SplitRule, find_leaks
@@ -103,19 +102,6 @@ def is_outdated(index_dir: Path, root: Path) -> bool:
     except (OSError, ValueError, KeyError):
         return True  # of an earlier version, or gone
     return lists_changed(root, recorded)
-
-
-def summary_table(summary: IndexSummary) -> Table:
-    """Lay the counts out for a terminal: a row for each method, a column for each split."""
-    title = f"{summary.dataset}: {summary.num_videos} videos in {summary.num_groups} groups"
-    table = Table("label", "method", title=title)
-    splits = [split for split in SPLITS if split in set(summary.counts["split"])]
-    for split in splits:
-        table.add_column(split, justify="right")
-    for (label, method), rows in summary.counts.groupby(["label", "method"]):
-        numbers = rows.set_index("split")["num_videos"]
-        table.add_row(str(label), str(method), *(str(numbers.get(split, 0)) for split in splits))
-    return table
 
 
 def _write_beside(path: Path, name: str, table: pd.DataFrame | None, videos: pd.DataFrame) -> None:

@@ -138,9 +138,11 @@ class RunCard(BaseModel):
                 "`unmask train` writes it when training ends."
             )
         try:
-            return cls(**read_json(path))
+            card = cls(**read_json(path))
         except ValidationError as error:
             raise DataError(f"{path} cannot be read: {_problems(error)}.") from error
+        require_below(folder, card.best_checkpoint)
+        return card
 
     def save(self, folder: Path) -> None:
         """Write ``run.json`` with the facts that are known."""
@@ -208,3 +210,16 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f"{path} cannot be read: it holds no object of names and values.")
     return content
+
+
+def require_below(folder: Path, name: str) -> None:
+    """Refuse a path in a run's own file that leads out of the run's folder.
+
+    Raises:
+        DataError: If it is no relative path, or leads out of the folder.
+    """
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise DataError(
+            f"{folder / CARD_FILE} names the checkpoint {name!r}, which does not lie in the run's "
+            "own folder; it was not opened."
+        )

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import pandas as pd
-import yaml
 from pandas.errors import EmptyDataError, ParserError
 
+from unmask.config.foreign import read_foreign
 from unmask.core.errors import DataError
 from unmask.core.files import exclusive, sha256_of_file
 from unmask.evaluation.embeddings import read_embeddings
@@ -199,21 +199,14 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any] | None:
-        """The resolved configuration; None where there is none.
+        """The resolved configuration, read as data; None where there is none.
 
         Raises:
+            ConfigError: If it holds anything but plain values, or names what is not trusted.
             DataError: If the file is no mapping.
         """
         path = self.folder / CONFIG_FILE
-        if not path.is_file():
-            return None
-        try:
-            content = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as error:
-            raise DataError(f"{path} is not readable YAML: {error}.") from error
-        if not isinstance(content, dict):
-            raise DataError(f"{path} holds no settings but a {type(content).__name__}.")
-        return content
+        return read_foreign(path) if path.is_file() else None
 
     @property
     def has_tables(self) -> bool:

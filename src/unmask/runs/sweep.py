@@ -7,9 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.table import Table
-from rich.text import Text
-
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file, sha256_of_json, write_json
 from unmask.core.reproducibility import package_versions
@@ -81,21 +78,6 @@ def read_jobs(sweep_dir: Path) -> list[JobRecord]:
         except (json.JSONDecodeError, TypeError) as error:
             raise DataError(f"{path} cannot be read: {error}.") from error
     return sorted(records, key=lambda record: record.number)
-
-
-def jobs_table(records: Sequence[JobRecord]) -> Table:
-    """Lay the jobs out for a terminal: what sets each apart, its validation AUC or its error."""
-    shared = set.intersection(*(set(record.overrides) for record in records)) if records else set()
-    table = Table("job", "words", "validation AUC", "outcome")
-    for record in records:
-        words = [word for word in record.overrides if word not in shared]
-        table.add_row(
-            str(record.number),
-            Text(" ".join(words)),
-            "" if record.value is None else f"{record.value:.4f}",
-            Text(record.says, style="red" if record.failed else ""),
-        )
-    return table
 
 
 def verdict(records: Sequence[JobRecord]) -> str:

@@ -12,12 +12,12 @@ import torch
 
 from unmask.config.build import build_untrained
 from unmask.config.decides import deciding
+from unmask.config.older import modernised
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.reproducibility import package_versions
-from unmask.models.detector import Detector
-from unmask.models.tall import AnyDetector, TallDetector
+from unmask.models.detector import ClipDetector
+from unmask.training.card_file import FORMAT, facts_in
 
-FORMAT = 1
 _WEIGHTS_PREFIX = "detector."
 
 
@@ -48,7 +48,7 @@ class Provenance:
         return {"format": FORMAT, "versions": package_versions(), **vars(self)}
 
 
-def load_detector(path: Path | str) -> AnyDetector:
+def read_detector(path: Path | str) -> ClipDetector:
     """Rebuild a trained detector from its checkpoint alone.
 
     Args:
@@ -67,7 +67,7 @@ def load_detector(path: Path | str) -> AnyDetector:
         detector = build_untrained(checkpoint["unmask"]["model"])
     except ConfigError as error:
         raise CheckpointError(f"{path} cannot be rebuilt. {error}") from error
-    if not isinstance(detector, Detector | TallDetector):
+    if not isinstance(detector, ClipDetector):
         raise CheckpointError(f"{path} holds a {type(detector).__name__}, not a detector.")
     weights = {
         name.removeprefix(_WEIGHTS_PREFIX): tensor
@@ -88,7 +88,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         path: A ``.ckpt`` file of a training run.
 
     Raises:
-        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask.
+        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask, or names a
+            class that neither a shipped configuration nor the person's own words allow.
     """
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint at {path}.")
@@ -97,16 +98,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:
         first_line = str(error).partition("\n")[0]
         raise CheckpointError(f"{path} is not a readable checkpoint: {first_line}") from error
-    if not isinstance(checkpoint, dict) or not {"unmask", "state_dict"} <= set(checkpoint):
-        raise CheckpointError(
-            f"{path} is not a checkpoint of unmask: it does not say which model it holds."
-        )
-    if checkpoint["unmask"].get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} has checkpoint format {checkpoint['unmask'].get('format')}, "
-            f"but this version reads {FORMAT}."
-        )
-    return checkpoint
+    facts_in(checkpoint, path)
+    opened: dict[str, Any] = checkpoint
+    return opened
 
 
 def check_resumable(path: Path, wanted: Provenance) -> dict[str, Any]:
@@ -165,7 +159,7 @@ def deciding_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     Earlier versions recorded more, such as the device on which faces were looked for.
     """
     names = {"crops": "prepare"}
-    sections = {names.get(name, name): section for name, section in recipe.items()}
+    sections = modernised({names.get(name, name): section for name, section in recipe.items()})
     found = deciding(sections, "weights", resumed=True)
     return {name: found[names.get(name, name)] for name in recipe if names.get(name, name) in found}
 

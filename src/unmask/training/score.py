@@ -22,10 +22,11 @@ from unmask.evaluation.predictions import (
     write_unscored,
 )
 from unmask.models.complexity import count_flops
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 from unmask.runs.files import EMBEDDINGS_FILE, PREDICTIONS_FILE, UNSCORED_FILE
 from unmask.runs.run import Run
 from unmask.training.launch import join
+from unmask.training.loader_processes import Workers
 from unmask.training.ranks import agreed, is_rank_zero
 from unmask.training.scores import KeptScores, ScoreFile, deciding_facts
 from unmask.training.scoring import ScoredClips, score_clips
@@ -89,13 +90,13 @@ class Evaluation:
 
 
 def evaluate(
-    detector: AnyDetector,
+    detector: ClipDetector,
     splits: list[ScoredSplit],
     *,
     layout: ClipLayout,
     trainer: L.Trainer,
     batch_size: int,
-    num_workers: int,
+    num_workers: Workers,
     run_dir: Path,
     checkpoint_hash: str,
     embeddings: bool = True,
@@ -170,7 +171,7 @@ def _kept_or_scored(
     return file.write(scored), scored.seconds, changed
 
 
-def operations_per_clip(detector: AnyDetector, num_frames: int) -> int:
+def operations_per_clip(detector: ClipDetector, num_frames: int) -> int:
     """Count the operations of one clip by running one; see :func:`count_flops`.
 
     Args:
@@ -229,7 +230,7 @@ def _write_vectors(path: Path, tables: list[pd.DataFrame]) -> None:
 
 
 def _speed_of(
-    outcomes: list[Outcome], trainer: L.Trainer, batch_size: int, num_workers: int
+    outcomes: list[Outcome], trainer: L.Trainer, batch_size: int, num_workers: Workers
 ) -> dict[str, Any]:
     """Say how fast clips were read and scored together; empty where none were."""
     timed = [(one.num_clips, one.seconds) for one in outcomes if one.seconds is not None]

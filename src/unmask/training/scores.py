@@ -21,7 +21,7 @@ from unmask.core.files import read_parquet, sha256_of_json, write_parquet
 from unmask.data.dataset import FaceClips
 from unmask.evaluation.embeddings import embeddings_table, read_embeddings
 from unmask.evaluation.predictions import check_predictions, predictions_table
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 from unmask.runs.files import SCORES_DIR
 from unmask.training.callbacks.speed import ChannelsLast, CompileBackbone
 from unmask.training.scoring import ScoredClips
@@ -45,7 +45,7 @@ class KeptScores:
 
 
 def deciding_facts(
-    detector: AnyDetector, clips: FaceClips, *, checkpoint_hash: str, trainer: L.Trainer
+    detector: ClipDetector, clips: FaceClips, *, checkpoint_hash: str, trainer: L.Trainer
 ) -> dict[str, Any]:
     """Return whatever decides the scores of a split.
 

@@ -15,8 +15,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from unmask.data.batch import NOT_COUNTED, ClipBatch
 from unmask.data.dataset import BlendedClips, FaceClips
 from unmask.evaluation.predictions import VIDEO_KEY
-from unmask.models.detector import Detector, fake_scores
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector, FrameDetector, fake_scores
 from unmask.training.metrics import VideoAUROC
 from unmask.training.ranks import are_several
 
@@ -28,12 +27,12 @@ class ScoringTask(L.LightningModule):
         detector: The network.
 
     Attributes:
-        take_features: Is given the clips' rows, ``(batch,)``, and what the backbone says of their
-            frames, summed over each clip, ``(batch, features)``, float32, both on the CPU; None
+        take_features: Is given the clips' rows, ``(batch,)``, and the features of their frames,
+            summed over each clip, ``(batch, features)``, float32, both on the CPU; None
             gives them to nobody. It comes from the pass that gives the scores.
     """
 
-    def __init__(self, detector: AnyDetector) -> None:
+    def __init__(self, detector: ClipDetector) -> None:
         super().__init__()
         self.detector = detector
         self.take_features: Callable[[Tensor, Tensor], None] | None = None
@@ -41,17 +40,17 @@ class ScoringTask(L.LightningModule):
     @property
     def has_features(self) -> bool:
         """Whether the network describes single frames before it scores a clip."""
-        return isinstance(self.detector, Detector)
+        return isinstance(self.detector, FrameDetector)
 
     def predict_step(self, batch: ClipBatch, batch_index: int) -> tuple[Tensor, Tensor]:  # noqa: ARG002 - Lightning's signature
         """Return the clips' rows and their scores, ``(batch,)`` each, on the CPU."""
         rows = batch.rows.cpu()
-        if self.take_features is None or not isinstance(self.detector, Detector):
+        if self.take_features is None or not isinstance(self.detector, FrameDetector):
             logits = self.detector(batch.frames, batch.is_frame)
         else:
             # The same two steps as the detector's own forward pass.
             features = self.detector.encode(batch.frames, batch.is_frame)
-            logits = self.detector.head(features, batch.is_frame)
+            logits = self.detector.classify(features, batch.is_frame)
             # Zeros stand at padding. Half precision is left before adding up.
             self.take_features(rows, features.float().sum(dim=1).cpu())
         return rows, fake_scores(logits).cpu()
@@ -81,7 +80,7 @@ class DetectionTask(L.LightningModule):
 
     def __init__(
         self,
-        detector: AnyDetector,
+        detector: ClipDetector,
         *,
         loss: nn.Module,
         make_optimizer: Callable[[list[nn.Parameter]], Optimizer],
@@ -132,9 +131,10 @@ class DetectionTask(L.LightningModule):
             self._metric(name).update(scores.clamp(0, 1), labels)
 
     def _logits(self, batch: ClipBatch) -> Tensor:
-        network = self.detector.get_submodule("head") if self.reads_features else self.detector
-        logits: Tensor = network(batch.frames, batch.is_frame)
-        return logits
+        if self.reads_features:
+            assert isinstance(self.detector, FrameDetector)  # others have no features to keep
+            return self.detector.classify(batch.frames, batch.is_frame)
+        return self.detector(batch.frames, batch.is_frame)
 
     def _loss_of(self, logits: Tensor, batch: ClipBatch) -> Tensor:
         """Return the loss of a batch of all processes, of which this one has a share."""

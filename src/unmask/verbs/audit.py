@@ -1,15 +1,47 @@
-"""Do the splits of some manifests share anything?"""
+"""`unmask audit`: do the splits of some manifests share anything?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
-from rich.table import Table
-
+from unmask.config.schema import AuditConfig
 from unmask.core.errors import DataError
 from unmask.data.audit import Audited, SharedThing, shared_things
 from unmask.data.fingerprints import fingerprints_of
 from unmask.data.manifest import read_table
 from unmask.data.store import FaceStore
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the splits of some manifests share.
+
+    Attributes:
+        things: Each shared video, group or pair of crops; empty where nothing is shared.
+        num_manifests: Manifests that were looked at.
+    """
+
+    things: list[SharedThing]
+    num_manifests: int
+
+
+def audit(config: AuditConfig) -> Audit:
+    """Look for what splits share, in every manifest that a pattern matches.
+
+    Args:
+        config: The verb's section.
+
+    Raises:
+        DataError: If a pattern matches nothing, or a match holds no manifest.
+    """
+    patterns = [config.manifests] if isinstance(config.manifests, str) else config.manifests
+    found = [(pattern, sorted(glob(pattern))) for pattern in patterns]  # noqa: PTH207 - may be absolute
+    for pattern, matches in found:
+        if not matches:
+            raise DataError(f"Nothing matches manifests='{pattern}'.")
+    paths = [Path(match) for _, matches in found for match in matches]
+    return Audit(audit_paths(paths), len(paths))
 
 
 def audit_stores(
@@ -58,11 +90,3 @@ def audit_paths(paths: Sequence[Path]) -> list[SharedThing]:
                 "`unmask prepare` wrote, or a videos.parquet."
             )
     return shared_things(audited)
-
-
-def audit_table(things: Sequence[SharedThing]) -> Table:
-    """Lay shared things out for a terminal, a row each."""
-    table = Table("kind", "splits", "the one", "the other", "what")
-    for thing in things:
-        table.add_row(thing.kind, " and ".join(thing.splits), thing.first, thing.second, thing.what)
-    return table

@@ -1,138 +1,115 @@
-"""Show what a choice does before anything is trained on it."""
+"""`unmask describe`: what a choice does, before anything is trained on it."""
 
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal
 
-import numpy as np
-import PIL.Image
-import PIL.ImageDraw
-import PIL.ImageFont
-import torch
-from einops import rearrange
-from numpy.typing import NDArray
-from torch import Tensor
-
-from unmask.core.errors import DataError
-from unmask.core.labels import CLASS_NAMES
-from unmask.core.reproducibility import derive_seed
-from unmask.data.dataset import Augmentation, ClipLayout, FaceClips
+from unmask.config.build import build_untrained
+from unmask.config.schema import DataConfig, DescribeConfig, sets_of
+from unmask.core.errors import ConfigError, DataError
+from unmask.core.files import write_json
 from unmask.data.store import FaceStore
-from unmask.data.transforms import augment_with_seed
-from unmask.demo.clip import face_clip
-
-PictureFormat = Literal["jpeg", "png"]
-SUFFIX: Final[dict[PictureFormat, str]] = {"jpeg": ".jpg", "png": ".png"}
-
-THUMBNAIL_PX: Final = 112
-GAP_PX: Final = 4
-LABEL_PX: Final = 64
-TITLE_PX: Final = 22
-INK, PAPER, ABSENT = (30, 30, 30), (255, 255, 255), (235, 235, 235)
+from unmask.models.complexity import Complexity, measure_complexity
+from unmask.prepare.datasets import store_folder
+from unmask.verbs.augmentation_sheet import (
+    ShownClip,
+    augmentation_sheet,
+    save_picture,
+    stored_clip,
+    synthetic_clip,
+)
+from unmask.verbs.objects import augmentation_of, make_dataset, make_preparation
 
 
 @dataclass(frozen=True)
-class ShownClip:
-    """A clip to show.
+class Description:
+    """What a choice does.
 
     Attributes:
-        frames: RGB, ``(frames, 3, height, width)``, uint8.
-        name: What it is, for a person.
+        model: Name of the model's configuration.
+        complexity: The model's cost; None where no model was chosen.
+        sheets: Contact sheets of augmented clips; empty where no augmentation was chosen.
     """
 
-    frames: Tensor
-    name: str
+    model: str
+    complexity: Complexity | None
+    sheets: list[Path]
 
 
-def synthetic_clip(seed: int, *, num_frames: int, image_size: int) -> ShownClip:
-    """Film an invented person; needs no data.
-
-    Args:
-        seed: Names the person.
-        num_frames: Frames of the clip.
-        image_size: Side of its frames in pixels.
-    """
-    images = face_clip(seed, num_frames=num_frames, size=image_size)
-    frames = rearrange(torch.from_numpy(images), "f h w c -> f c h w").contiguous()
-    return ShownClip(frames, "a synthetic person")
-
-
-def stored_clip(store: FaceStore, number: int, *, num_frames: int, image_size: int) -> ShownClip:
-    """Take a training clip of a prepared data set.
+def describe(config: DescribeConfig, folder: Path, *, chosen: AbstractSet[str]) -> Description:
+    """Measure the cost of a model, and draw what an augmentation does to a clip.
 
     Args:
-        store: The prepared data set.
-        number: Which of its training clips, from 0.
-        num_frames: Most frames of the clip, spread over its track.
-        image_size: Side of its frames in pixels.
+        config: The verb's section.
+        folder: Where ``complexity.json`` and the pictures go.
+        chosen: Which groups were chosen, of ``"model"``, ``"data"`` and ``"data/augmentation"``;
+            what was not chosen is not described.
 
     Raises:
-        DataError: If there is no clip of that number, or a crop cannot be read.
+        ConfigError: If nothing to describe was chosen, or a data set without an augmentation.
+        DataError: If the data set that was chosen has no face crops yet.
     """
-    layout = ClipLayout(num_frames=num_frames)
-    clips = FaceClips(store, "train", layout=layout, image_size=image_size)
-    if number >= len(clips):
-        raise DataError(
-            f"clip={number} does not exist: '{store.dataset}' has {len(clips)} training clips, "
-            f"numbered 0 to {len(clips) - 1}."
+    if not chosen & {"model", "data", "data/augmentation"}:
+        raise ConfigError(
+            "Nothing was chosen, so there is nothing to describe. Choose one, for example "
+            "model=effb0_lstm or data/augmentation=extreme."
         )
-    clip = clips[number]
-    video_id = clips.clips["video_id"].iloc[number]
-    return ShownClip(clip.frames, f"{video_id} ({CLASS_NAMES[clip.label]})")
+    config.save(folder)
+    complexity = _complexity_of(config, folder) if "model" in chosen else None
+    sheets = (
+        [_sheet_of(config, one, folder, chosen=chosen) for one in sets_of(config.data)]
+        if chosen & {"data", "data/augmentation"}
+        else []
+    )
+    return Description(config.choices.get("model", "model"), complexity, sheets)
 
 
-def augmentation_sheet(
-    clip: ShownClip, augmentation: Augmentation, *, title: str, num_draws: int, seed: int
-) -> NDArray[np.uint8]:
-    """Draw a clip as it is, and below it as an augmentation changes it, a row for each draw.
-
-    Args:
-        clip: What is changed.
-        augmentation: As training applies it.
-        title: Stands above, before the clip's name.
-        num_draws: Rows of changed clips.
-        seed: Decides the draws; equal seeds give equal sheets.
-
-    Returns:
-        RGB, ``(height, width, 3)``, uint8. A place stays grey where a frame was dropped.
-    """
-    rows = [("before", clip.frames)]
-    for draw in range(num_draws):
-        changed = augment_with_seed(augmentation, clip.frames, derive_seed(seed, "draw", draw))
-        rows.append((f"draw {draw + 1}", changed))
-    step = THUMBNAIL_PX + GAP_PX
-    width = LABEL_PX + len(clip.frames) * step
-    sheet = PIL.Image.new("RGB", (width, TITLE_PX + len(rows) * step), PAPER)
-    pen = PIL.ImageDraw.Draw(sheet)
-    font = PIL.ImageFont.load_default(size=13)
-    pen.text((GAP_PX, 3), f"{title}: {clip.name}", fill=INK, font=font)
-    for row, (label, frames) in enumerate(rows):
-        top = TITLE_PX + row * step
-        pen.text((GAP_PX, top + step // 2 - 8), label, fill=INK, font=font)
-        for column in range(len(clip.frames)):
-            place = (LABEL_PX + column * step, top)
-            sheet.paste(_thumbnail(frames[column] if column < len(frames) else None), place)
-    return np.asarray(sheet, dtype=np.uint8)
+def _complexity_of(config: DescribeConfig, folder: Path) -> Complexity:
+    complexity = measure_complexity(
+        build_untrained(config.model),
+        num_frames=config.cost.num_frames,
+        batch_size=config.cost.batch_size,
+    )
+    write_json(folder / "complexity.json", asdict(complexity))
+    return complexity
 
 
-def save_picture(picture: NDArray[np.uint8], folder: Path, name: str, form: PictureFormat) -> Path:
-    """Write a picture and return its path.
+def _sheet_of(
+    config: DescribeConfig, dataset: DataConfig, folder: Path, *, chosen: AbstractSet[str]
+) -> Path:
+    augmentation = augmentation_of(dataset)
+    if augmentation is None:
+        raise ConfigError(f"'{dataset.name}' has no data/augmentation; choose one.")
+    choice = config.choices.get("data/augmentation", dataset.name)
+    sheet = augmentation_sheet(
+        _clip(config, dataset, is_stored="data" in chosen),
+        augmentation,
+        title=choice,
+        num_draws=config.num_draws,
+        seed=config.seed,
+    )
+    is_one_of_many = len(sets_of(config.data)) > 1
+    name = f"augmentation_{choice}" + (f"_{dataset.name}" if is_one_of_many else "")
+    return save_picture(sheet, folder, name, config.image_format)
 
-    Args:
-        picture: RGB, ``(height, width, 3)``, uint8.
-        folder: Made where it is missing.
-        name: Of the file, without its ending.
-        form: PNG keeps every pixel; JPEG is a fifth as large.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}{SUFFIX[form]}"
-    PIL.Image.fromarray(picture).save(path, form, quality=85, optimize=True)
-    return path
 
-
-def _thumbnail(frame: Tensor | None) -> PIL.Image.Image:
-    size = (THUMBNAIL_PX, THUMBNAIL_PX)
-    if frame is None:
-        return PIL.Image.new("RGB", size, ABSENT)
-    image = PIL.Image.fromarray(rearrange(frame, "c h w -> h w c").numpy())
-    return image.resize(size, PIL.Image.Resampling.BOX if image.width > THUMBNAIL_PX else None)
+def _clip(config: DescribeConfig, dataset: DataConfig, *, is_stored: bool) -> ShownClip:
+    """Take a clip of the data set that was named, or film one where none was."""
+    if not is_stored:
+        return synthetic_clip(
+            config.seed, num_frames=config.num_frames, image_size=config.image_size
+        )
+    folder = store_folder(
+        make_dataset(dataset), make_preparation(config.prepare), config.paths.data_dir
+    )
+    if not (folder / "faces.parquet").is_file():
+        raise DataError(
+            f"'{dataset.name}' has no face crops in {folder}. Run `unmask prepare` with the same "
+            "words first, or leave data= out to see a synthetic clip."
+        )
+    return stored_clip(
+        FaceStore.open(folder),
+        config.clip,
+        num_frames=config.num_frames,
+        image_size=config.image_size,
+    )

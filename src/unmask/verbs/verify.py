@@ -27,7 +27,8 @@ from unmask.runs.files import (
     UNSCORED_FILE,
 )
 from unmask.runs.run import Run
-from unmask.training.checkpoint import load_detector
+from unmask.training.checkpoint import read_detector
+from unmask.training.loader_processes import Workers
 from unmask.training.score import ScoredSplit, evaluate
 
 CONFIRMED: Final = 0
@@ -133,7 +134,7 @@ def verify(
     layout: ClipLayout,
     make_trainer: Callable[..., L.Trainer],
     batch_size: int,
-    num_workers: int,
+    num_workers: Workers,
     data_dir: Path,
 ) -> Verification:
     """Score a run's splits again from its checkpoint and compare with what ``run.json`` says.
@@ -143,7 +144,8 @@ def verify(
     Args:
         run_dir: The run's folder.
         layout: How tracks are cut into clips, as in training.
-        make_trainer: Builds the trainer from ``run_dir``, ``callbacks`` and ``loggers``.
+        make_trainer: Builds Lightning's trainer from ``default_root_dir``, ``callbacks`` and
+            ``logger``.
         batch_size: Clips per batch.
         num_workers: Loader processes.
         data_dir: Where face crops are looked for that are not where they were.
@@ -159,10 +161,10 @@ def verify(
     checkpoint, checkpoint_hash = run.weights.path or run.best, run.weights.sha256
     with tempfile.TemporaryDirectory() as nowhere:
         evaluate(
-            load_detector(checkpoint),
+            read_detector(checkpoint),
             [ScoredSplit(stores[name], split) for name in recorded for split in recorded[name]],
             layout=layout,
-            trainer=make_trainer(run_dir=Path(nowhere), callbacks=[], loggers=[]),
+            trainer=make_trainer(default_root_dir=nowhere, callbacks=[], logger=False),
             batch_size=batch_size,
             num_workers=num_workers,
             run_dir=Path(nowhere),

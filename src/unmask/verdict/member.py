@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import sha256_of_file
-from unmask.models.tall import AnyDetector
+from unmask.models.detector import ClipDetector
 from unmask.runs.files import BEST_FILE, CHECKPOINTS_DIR, MODEL_FILE
-from unmask.training.checkpoint import load_detector, read_checkpoint
-from unmask.training.release import ClipRecipe, card_of, clip_recipe
+from unmask.training.card_file import card_of
+from unmask.training.checkpoint import read_checkpoint, read_detector
+from unmask.training.release import ClipRecipe, clip_recipe
 from unmask.verdict.faces import Cut
 from unmask.video.sampling import SamplingPolicy
 
@@ -33,7 +34,7 @@ class Member:
 
     name: str
     sha256: str
-    detector: AnyDetector
+    detector: ClipDetector
     recipe: ClipRecipe
     card: dict[str, Any] | None
 
@@ -127,11 +128,11 @@ def _file_of(path: Path) -> Path:
 
 def _open(path: Path, device: str) -> Member:
     checkpoint = read_checkpoint(path)
-    card = card_of(checkpoint, path)
+    card = card_of(checkpoint["unmask"], path)
     return Member(
         name=str(card["name"]) if card else path.stem,
         sha256=sha256_of_file(path),
-        detector=load_detector(path).to(device),
+        detector=read_detector(path).to(device),
         recipe=clip_recipe(checkpoint, path),
         card=card,
     )

@@ -5,14 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from unmask.core.errors import CheckpointError, DataError, UnmaskError
-from unmask.pages.numbers import interval, number
 from unmask.runs.files import MODEL_FILE
-from unmask.training.checkpoint import read_checkpoint
-from unmask.training.release import card_of
+from unmask.training.card_file import card_of, read_facts
 
 
 @dataclass(frozen=True)
@@ -87,40 +82,9 @@ def find_checkpoints(patterns: str | Sequence[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def models_table(models: Iterable[LocalModel]) -> Table:
-    """Show models with what their cards say; the number is that of :func:`model_lines`."""
-    table = Table("", "model", "trained on", "test AUC \\[95 %]", "validation AUC")
-    for place, model in enumerate(models, start=1):
-        card = model.card
-        if card is None:
-            table.add_row(str(place), escape(model.problem or "no card: nothing is known of it"))
-            continue
-        tests = [
-            f"{row['dataset']} {number(row['auc']['value'])} {interval(row['auc'])}"
-            for row in card["metrics"]
-            if row["role"] in ("in_domain", "cross_dataset")
-        ]
-        table.add_row(
-            str(place),
-            escape(str(card["model"])),
-            escape("\n".join(card["source_datasets"])),
-            escape("\n".join(tests)) or "never tested",
-            number(card["val_auc"]),
-        )
-    return table
-
-
-def model_lines(models: Iterable[LocalModel]) -> list[str]:
-    """Write where each model lies, which may be longer than a table is wide."""
-    return [
-        f"{place}: {model.path} ({model.path.stat().st_size / 1e6:.1f} MB)"
-        for place, model in enumerate(models, start=1)
-    ]
-
-
 def _opened(path: Path) -> LocalModel:
     try:
-        return LocalModel(path, card_of(read_checkpoint(path), path))
+        return LocalModel(path, card_of(read_facts(path), path))
     except UnmaskError as error:
         return LocalModel(path, None, str(error))
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from unmask.data.dataset import ClipLayout, decode_crop
 from unmask.evaluation.aggregate import TOP_K, video_scores
-from unmask.models.detector import Detector, fake_scores
+from unmask.models.detector import FrameDetector, fake_scores
 from unmask.verdict.faces import KeptFace
 from unmask.verdict.member import Member
 from unmask.verdict.progress import Watch
@@ -132,12 +132,12 @@ def _network(member: Member, frames: Tensor) -> tuple[float, tuple[float, ...]]:
     detector = member.detector
     batch = frames[None].to(next(detector.buffers()).device)
     is_frame = torch.ones(batch.shape[:2], dtype=torch.bool, device=batch.device)
-    if not isinstance(detector, Detector):
+    if not isinstance(detector, FrameDetector):
         return _plain(fake_scores(detector(batch, is_frame)))[0], ()
     features = detector.encode(batch, is_frame)
-    score = _plain(fake_scores(detector.head(features, is_frame)))[0]
+    score = _plain(fake_scores(detector.classify(features, is_frame)))[0]
     alone = rearrange(features, "1 frames d -> frames 1 d")
-    each = detector.head(alone, rearrange(is_frame, "1 frames -> frames 1"))
+    each = detector.classify(alone, rearrange(is_frame, "1 frames -> frames 1"))
     return score, _plain(fake_scores(each))
 
 

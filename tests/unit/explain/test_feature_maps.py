@@ -13,11 +13,10 @@ from unmask.explain.explanation import explain, suited_method
 from unmask.explain.feature_maps import onto_image, unwarped
 from unmask.explain.grad_cam import grad_cam
 from unmask.models.backbone import TimmBackbone
-from unmask.models.detector import Detector
+from unmask.models.detector import ClipDetector, Detector
 from unmask.models.heads.pooling import MeanHead
 from unmask.models.insert import Insert
 from unmask.models.spatial_transformer import SpatialTransformer
-from unmask.models.tall import AnyDetector
 
 CONF = conf_dir()
 BACKBONES = sorted(path.stem for path in (CONF / "model" / "backbone").glob("*.yaml"))
@@ -25,7 +24,7 @@ SMALLEST = {"inception_v3": 128}  # below, its last map is a single cell
 SIZE = 64
 
 
-def built(*overrides: str) -> AnyDetector:
+def built(*overrides: str) -> ClipDetector:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", overrides=list(overrides)).model
     torch.manual_seed(0)
@@ -34,7 +33,7 @@ def built(*overrides: str) -> AnyDetector:
     return build_untrained(plain).eval()
 
 
-def both_ways(detector: AnyDetector, num_frames: int) -> np.ndarray:
+def both_ways(detector: ClipDetector, num_frames: int) -> np.ndarray:
     """Return Grad-CAM towards fake and towards real, which cannot both be empty."""
     size = detector.image_size
     generator = torch.Generator().manual_seed(1)

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from unmask.core.errors import ConfigError
-from unmask.models.detector import Detector
+from unmask.models.detector import Detector, check_clip_length
 from unmask.models.heads.pooling import MeanHead
 from unmask.models.heads.transformer import TransformerHead
 from unmask.models.plain_cnn import PlainCNN
-from unmask.models.tall import TallDetector, check_clip_length
+from unmask.models.tall import TallDetector
 
 SIZE = 8
 

@@ -20,7 +20,6 @@ from unmask.faces.annotated import AnnotatedBox
 from unmask.faces.boxes import square_in_frame
 from unmask.faces.crop import SquareCropper
 from unmask.faces.extract import FaceExtractor
-from unmask.prepare import PrepareSummary, Shard, prepare
 from unmask.prepare.datasets import (
     DataSet,
     Preparation,
@@ -28,6 +27,9 @@ from unmask.prepare.datasets import (
     prepare_dataset,
     store_folder,
 )
+from unmask.prepare.run import prepare
+from unmask.prepare.shard import Shard
+from unmask.prepare.summary import PrepareSummary
 
 Plant = Callable[[Path], dict[str, int]]
 # 54 faces on 18 photographs. JPEG would blur the colours at the edges of the crops.

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from unmask.cli.tables import index_table
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file
 from unmask.data.manifest import read_table
@@ -11,7 +12,7 @@ from unmask.data.sources.celebdf import CelebDF
 from unmask.data.sources.folder import FolderSource
 from unmask.data.sources.source import Source
 from unmask.data.splits import IdentitySplit, OfficialSplit, OfficialTestSplit, TestOnlySplit
-from unmask.prepare.index import index, summary_table
+from unmask.prepare.index import index
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_the_summary_shows_a_count_for_every_method_and_split(root: Path, tmp_pa
     split = IdentitySplit(train=0.5, val=0.0, test=0.5)
     summary = index(FolderSource(), root=root, split=split, index_dir=tmp_path / "index")
     console = Console(width=80, record=True, file=(tmp_path / "out.txt").open("w"))
-    console.print(summary_table(summary))
+    console.print(index_table(summary))
     text = console.export_text()
     console.file.close()
     assert "folder: 12 videos in 12 groups" in text

@@ -22,8 +22,8 @@ from unmask.data.manifest import read_table
 from unmask.data.sources.folder import FolderSource
 from unmask.data.splits import IdentitySplit
 from unmask.faces.extract import FaceExtractor
-from unmask.prepare import prepare
 from unmask.prepare.index import index
+from unmask.prepare.run import prepare
 from unmask.video.sampling import UniformSampling
 from unmask.video.writer import write_video
 
@@ -38,7 +38,7 @@ import sys
 from pathlib import Path
 import pandas as pd
 from unmask.faces.extract import FaceExtractor
-from unmask.prepare import prepare
+from unmask.prepare.run import prepare
 from unmask.video.sampling import UniformSampling
 
 if __name__ == "__main__":

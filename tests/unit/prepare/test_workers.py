@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unmask.prepare.workers import WorkerFailure, available_cores, run_in_workers
+from unmask.prepare.workers import WorkerFailure, run_in_workers
 
 
 def outcomes(function, tasks, *, time_limit_seconds: float = 60) -> dict:  # noqa: ANN001
@@ -19,9 +19,9 @@ def test_every_task_has_its_result() -> None:
 
 
 def test_a_hanging_task_is_ended_and_the_others_go_on() -> None:
-    found = outcomes(time.sleep, [3600, 0.0, 0.01], time_limit_seconds=1)
+    found = outcomes(time.sleep, [3600, 0.0, 0.01], time_limit_seconds=5)
     assert found == {
-        3600: WorkerFailure("timeout", "It took longer than 1 s."),
+        3600: WorkerFailure("timeout", "It took longer than 5 s."),
         0.0: None,
         0.01: None,
     }
@@ -55,7 +55,3 @@ def test_a_worker_cannot_take_more_memory_than_it_may() -> None:
     )
     with pytest.raises(MemoryError):
         dict(found)
-
-
-def test_there_is_at_least_one_core() -> None:
-    assert available_cores() >= 1

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from unmask.cli.tables import jobs_table
 from unmask.core.errors import DataError
 from unmask.runs.sweep import (
     JobRecord,
     exit_code,
     find_report,
     finite,
-    jobs_table,
     read_jobs,
     report_key,
     save_sweep,

@@ -7,7 +7,7 @@ import torch
 
 from unmask.config.build import build_untrained
 from unmask.core.errors import CheckpointError
-from unmask.training.checkpoint import Provenance, check_resumable, load_detector
+from unmask.training.checkpoint import Provenance, check_resumable, read_detector
 
 MODEL = {
     "_target_": "unmask.models.detector.Detector",
@@ -37,7 +37,7 @@ def weights(model: dict[str, object] = MODEL) -> dict[str, torch.Tensor]:
 
 def test_a_detector_is_rebuilt_from_its_file_alone(tmp_path: Path) -> None:
     state = weights()
-    detector = load_detector(write(tmp_path / "a.ckpt", provenance().to_dict(), state))
+    detector = read_detector(write(tmp_path / "a.ckpt", provenance().to_dict(), state))
     assert not detector.training
     for name, tensor in detector.state_dict().items():
         torch.testing.assert_close(tensor, state[f"detector.{name}"])
@@ -63,7 +63,7 @@ def test_a_detector_with_every_option_is_rebuilt(tmp_path: Path) -> None:
     }
     state = weights(model)
     path = write(tmp_path / "a.ckpt", provenance(model=model).to_dict(), state)
-    detector = load_detector(path)
+    detector = read_detector(path)
     frames = torch.randint(0, 256, (1, 3, 3, 32, 32), dtype=torch.uint8)
     assert detector(frames, torch.ones(1, 3, dtype=torch.bool)).shape == (1, 2)
     assert any(".inserts.attention." in name for name in state)
@@ -83,7 +83,7 @@ def test_a_detector_of_thumbnails_is_rebuilt_too(tmp_path: Path) -> None:
     built = build_untrained(model)
     state = {f"detector.{name}": tensor for name, tensor in built.state_dict().items()}
     facts = provenance(model=model).to_dict()
-    detector = load_detector(write(tmp_path / "a.ckpt", facts, state))
+    detector = read_detector(write(tmp_path / "a.ckpt", facts, state))
     assert detector.image_size == 8
     for name, tensor in detector.state_dict().items():
         torch.testing.assert_close(tensor, state[f"detector.{name}"])
@@ -94,7 +94,7 @@ def test_a_target_outside_our_networks_is_refused_and_not_run(tmp_path: Path, ta
     model = MODEL | {"head": {"_target_": target, "_args_": ["touch owned"]}}
     path = write(tmp_path / "a.ckpt", provenance(model=model).to_dict(), {})
     with pytest.raises(CheckpointError, match=target):
-        load_detector(path)
+        read_detector(path)
 
 
 class Payload:
@@ -109,7 +109,7 @@ def test_a_checkpoint_with_code_in_it_is_not_opened(
 ) -> None:
     torch.save({"unmask": Payload(), "state_dict": {}}, tmp_path / "a.ckpt")
     with pytest.raises(CheckpointError, match=r"a.ckpt is not a readable checkpoint"):
-        load_detector(tmp_path / "a.ckpt")
+        read_detector(tmp_path / "a.ckpt")
     assert "owned" not in capsys.readouterr().out
 
 
@@ -117,22 +117,22 @@ def test_a_checkpoint_with_code_in_it_is_not_opened(
 def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.ckpt").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"a.ckpt is not a readable checkpoint"):
-        load_detector(tmp_path / "a.ckpt")
+        read_detector(tmp_path / "a.ckpt")
     with pytest.raises(CheckpointError, match="no checkpoint at"):
-        load_detector(tmp_path / "absent.ckpt")
+        read_detector(tmp_path / "absent.ckpt")
 
 
 def test_a_checkpoint_of_another_program_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "a.ckpt")
     with pytest.raises(CheckpointError, match="not a checkpoint of unmask"):
-        load_detector(tmp_path / "a.ckpt")
+        read_detector(tmp_path / "a.ckpt")
 
 
 def test_weights_that_do_not_fit_their_own_model_are_refused(tmp_path: Path) -> None:
     state = weights()
     state.popitem()
     with pytest.raises(CheckpointError, match="do not fit its own model"):
-        load_detector(write(tmp_path / "a.ckpt", provenance().to_dict(), state))
+        read_detector(write(tmp_path / "a.ckpt", provenance().to_dict(), state))
 
 
 def test_only_a_run_of_the_same_model_data_and_seed_is_continued(tmp_path: Path) -> None:

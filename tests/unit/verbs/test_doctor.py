@@ -11,13 +11,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from unmask.cli.main import main
-from unmask.cli.objects import make_dataset
 from unmask.config.location import conf_dir
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import DataError
 from unmask.data.manifest import read_table
 from unmask.prepare.datasets import index_dataset, index_folder
 from unmask.verbs.doctor import HEALTHY, NOT_USABLE, USABLE_WITH_GAPS, Diagnosis, doctor
+from unmask.verbs.objects import make_dataset
 
 Planter = Callable[..., Path]
 

@@ -15,8 +15,10 @@ import pytest
 from unmask.core.errors import CheckpointError, ConfigError, VideoError
 from unmask.evaluation.verdicts import Band
 from unmask.faces.detect import MTCNNDetector
-from unmask.verdict import CancelledError, InputLimits, Predictor, render_html
-from unmask.verdict.page import timelines
+from unmask.verdict.page import render_html, timelines
+from unmask.verdict.predictor import Predictor
+from unmask.verdict.progress import CancelledError
+from unmask.verdict.source import InputLimits
 from unmask.video.reader import PyAVReader
 from unmask.video.sampling import RateSampling, UniformSampling
 from unmask.video.writer import write_video

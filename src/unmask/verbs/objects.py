@@ -1,16 +1,26 @@
-"""From typed configuration to the objects that pipelines receive."""
+"""From the typed sections of verbs to the objects that everything below receives."""
 
-from typing import Any
-
-from lightning.pytorch.callbacks import Callback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from unmask.config.build import build, build_each
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig
-from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.prepare.datasets import DataSet, Preparation
-from unmask.training.fit import Recipe
+from unmask.training.launch import single_if_spawned
 from unmask.training.ranks import is_rank_zero
+from unmask.training.trainer_settings import (
+    checking_words,
+    for_scoring,
+    settled,
+    without_checks,
+)
+
+if TYPE_CHECKING:  # an index needs no PyTorch
+    import lightning as L  # noqa: N812 - the library's own convention
+    from lightning.pytorch.callbacks import Callback
+
+    from unmask.training.fit import Recipe
 
 
 def make_dataset(config: DataConfig) -> DataSet:
@@ -29,6 +39,8 @@ def make_dataset(config: DataConfig) -> DataSet:
 
 def make_preparation(config: PrepareConfig) -> Preparation:
     """Build what finds and cuts faces."""
+    from unmask.faces.extract import FaceExtractor
+
     extractor = FaceExtractor(
         reader=build(config.reader),
         sampling=build(config.sampling),
@@ -51,6 +63,8 @@ def make_preparation(config: PrepareConfig) -> Preparation:
 
 
 def _crop_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    from unmask.faces.extract import EXTRACTION_VERSION
+
     return {**settings["prepare"], "version": EXTRACTION_VERSION}
 
 
@@ -68,18 +82,36 @@ def recipe_settings(config: TrainConfig) -> dict[str, Any]:
     return {"crops": _crop_settings(others)} | {k: v for k, v in others.items() if k != "prepare"}
 
 
-def make_recipe(config: TrainConfig) -> Recipe:
+def make_recipe(config: TrainConfig) -> "Recipe":
     """Build how a detector is fitted."""
+    from unmask.training.fit import Recipe
+
     callbacks: list[Callback] = build_each(config.callbacks)
     return Recipe(
         make_loss=build(config.loss),
         make_optimizer=build(config.optimizer),
         make_scheduler=build(config.scheduler) if config.scheduler else None,
-        make_trainer=build(config.trainer),
+        make_trainer=build(settled(config.trainer)),
         callbacks=callbacks,
         make_loggers=build_each(config.logger),
         seed=config.seed,
+        checking=checking_words(config.trainer),
     )
+
+
+def make_scorer(trainer: dict[str, Any]) -> "Callable[..., L.Trainer]":
+    """Build what makes the trainer that scores clips from ``default_root_dir`` and so on.
+
+    Raises:
+        ConfigError: If the settings would leave clips out.
+    """
+    factory: Callable[..., L.Trainer] = build(for_scoring(single_if_spawned(trainer)))
+    return factory
+
+
+def make_encoder(trainer: dict[str, Any]) -> "Callable[..., L.Trainer]":
+    """Build what makes the trainer that runs a frozen backbone over every crop, also in a check."""
+    return make_scorer(without_checks(trainer))
 
 
 def augmentation_of(config: DataConfig) -> Any:  # noqa: ANN401 - any callable on a clip

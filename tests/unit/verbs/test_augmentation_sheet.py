@@ -11,7 +11,7 @@ from torch import Tensor
 
 from unmask.core.errors import DataError
 from unmask.demo.clip import face_clip
-from unmask.verbs.describe import (
+from unmask.verbs.augmentation_sheet import (
     ABSENT,
     GAP_PX,
     LABEL_PX,

@@ -1,33 +1,41 @@
 """`unmask app`: the page that gives verdicts in a browser."""
 
 import logging
-import signal
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Final
 
-from unmask.cli.hydra import Call, console, run_verb
 from unmask.config.schema import AppConfig
 from unmask.core.errors import CheckpointError, ConfigError
-from unmask.verdict import InputLimits
 from unmask.verdict.models import LocalModel, find_checkpoints, list_models, open_models
+from unmask.verdict.source import InputLimits
 from unmask.video.archive import ArchiveLimits
 
-MIB = 2**20
+MIB: Final = 2**20
 
 
-def app(arguments: list[str]) -> None:
-    """Serve the page until somebody stops it."""
-    run_verb("app", _app, arguments)
+@contextmanager
+def serve(config: AppConfig) -> Iterator[str]:
+    """Serve the page while the block runs.
 
+    Args:
+        config: The verb's section.
 
-def _app(call: Call) -> None:
+    Yields:
+        The page's address.
+
+    Raises:
+        CheckpointError: If there is no model that can be used.
+        ConfigError: If Gradio is not installed, or the port is taken.
+    """
     if find_spec("gradio") is None:
         raise ConfigError("The page needs Gradio: install it with `pip install 'unmask[app]'`.")
     from unmask.app.html import name_of
     from unmask.app.models import Question
-    from unmask.app.server import Serving, served
+    from unmask.app.server import served
+    from unmask.app.serving import Serving
 
-    config: AppConfig = call.config
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
     models = _models(config)
     serving = Serving(
@@ -45,22 +53,7 @@ def _app(call: Call) -> None:
         config.min_face_prob or 0.0, config.heat_maps,
     )  # fmt: skip
     with served(models, defaults=defaults, limits=_limits(config), serving=serving) as url:
-        console.print(f"The page is at {url} (stop it with Ctrl+C).", highlight=False)
-        if config.host not in ("127.0.0.1", "localhost", "::1"):
-            console.print(
-                "It answers whoever reaches this address: there is no password.", style="yellow"
-            )
-        _wait()
-
-
-def _wait() -> None:
-    """Wait for somebody who stops the server; a service manager does so with SIGTERM."""
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    while not stopped.wait(1):
-        pass
-    console.print("Stopped.")
+        yield url
 
 
 def _models(config: AppConfig) -> list[LocalModel]:
