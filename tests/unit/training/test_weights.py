@@ -15,7 +15,7 @@ from unmask.training.checkpoint import Provenance
 from unmask.training.release import weights_hash, write_release
 from unmask.training.weights import hash_of_weights, require_own_weights
 
-MODEL = {"_target_": "unmask.models.plain_cnn.PlainCNN", "dropout": 0.1}
+MODEL = {"_target_": "unmask.models.detector.Detector", "dropout": 0.1}
 OWN = Provenance(model=MODEL, dataset="ffpp", manifest_hash="ab", seed=1, recipe={"lr": 0.1})
 CARD = RunCard(
     name="run", model="m", data="d", source_dataset="ffpp", seed=1, num_parameters=1,
