@@ -12,7 +12,7 @@ from unmask.evaluation.aggregate import in_words
 from unmask.pages.templating import templates_of
 from unmask.report.examples import ExampleRow, choose_examples
 from unmask.report.features import features_section
-from unmask.report.figures import Picture, training_charts
+from unmask.report.figures import InlineImage, training_charts
 from unmask.report.measure import measured_videos
 from unmask.report.pictures import calibration_charts, run_charts
 from unmask.report.protocol import Protocol
@@ -61,7 +61,7 @@ class RunPages:
 
     html: str
     markdown: str
-    pictures: list[Picture]
+    pictures: list[InlineImage]
 
 
 def render_report(

@@ -10,7 +10,7 @@ from unmask.core.errors import DataError
 from unmask.core.files import write_json, write_text
 from unmask.evaluation.aggregate import TOP_K, Aggregation, UnscoredPolicy
 from unmask.report.compare.variants import ComparedRun, recipe_of
-from unmask.report.figures import Picture
+from unmask.report.figures import InlineImage
 from unmask.report.measure import measure, measured_videos
 from unmask.report.overview import render_overview
 from unmask.report.protocol import Protocol
@@ -38,7 +38,7 @@ class ReportSummary:
     html: Path
     markdown: Path
     compared: ComparedRun
-    pictures: list[Picture]
+    pictures: list[InlineImage]
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unmask.core.errors import DataError
 from unmask.core.files import write_json
-<<<<<<< HEAD
-=======
-from unmask.core.locks import locked
->>>>>>> main
 from unmask.core.reproducibility import git_state, package_versions, thread_counts
 from unmask.runs.files import CARD_FILE
 
@@ -162,29 +158,12 @@ class RunCard(BaseModel):
         return self.source_datasets or [self.source_dataset]
 
 
-<<<<<<< HEAD
 def _problems(error: ValidationError) -> str:
     """Name each key that is missing or holds something else."""
     found = [(".".join(map(str, one["loc"])), one) for one in error.errors()]
     missing = sorted(name for name, one in found if one["type"] == "missing")
     others = [f"{name}: {one['msg']}" for name, one in found if one["type"] != "missing"]
     return "; ".join(([f"it lacks {missing}"] if missing else []) + others)
-=======
-@contextmanager
-def writing(run_dir: Path) -> Iterator[None]:
-    """Hold a run's folder against other calls that write its tables or its card."""
-    with locked(run_dir / ".lock"):
-        yield
-
-
-def change_card(run_dir: Path, change: Callable[[RunCard], RunCard]) -> None:
-    """Change ``run.json`` as it is now; for a caller that holds :func:`writing`.
-
-    Raises:
-        DataError: As :func:`read_run_card`.
-    """
-    change(read_run_card(run_dir)).save(run_dir)
->>>>>>> main
 
 
 def headline_metrics(metrics: dict[str, Any]) -> dict[str, Any]:

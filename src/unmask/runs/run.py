@@ -16,7 +16,8 @@ from pandas.errors import EmptyDataError, ParserError
 
 from unmask.config.foreign import read_foreign
 from unmask.core.errors import DataError
-from unmask.core.files import exclusive, sha256_of_file
+from unmask.core.files import sha256_of_file
+from unmask.core.locks import locked
 from unmask.evaluation.embeddings import read_embeddings
 from unmask.evaluation.predictions import read_predictions, read_unscored
 from unmask.runs.card import RunCard, read_json
@@ -132,7 +133,7 @@ class Run:
         Yields:
             A function that writes facts into the card, as it is now, at once: ``write(seed=1)``.
         """
-        with exclusive(self.folder / LOCK_FILE):
+        with locked(self.folder / LOCK_FILE):
             self._forget()
             try:
                 yield self._write

@@ -9,11 +9,7 @@ import pandas as pd
 
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file, write_json
-<<<<<<< HEAD
-=======
-from unmask.core.reproducibility import package_versions
 from unmask.core.voting import VotingRule
->>>>>>> main
 from unmask.evaluation.aggregate import TOP_K, Aggregation, in_words
 from unmask.evaluation.ensemble import (
     TIES,
@@ -27,69 +23,9 @@ from unmask.evaluation.ensemble import (
 )
 from unmask.evaluation.metrics import roc_auc
 from unmask.evaluation.predictions import VIDEO_KEY, write_predictions, write_unscored
-<<<<<<< HEAD
 from unmask.runs.card import RunCard
 from unmask.runs.files import ENSEMBLE_FILE, PREDICTIONS_FILE, UNSCORED_FILE
 from unmask.runs.run import Run
-=======
-from unmask.runs.card import source_state
-from unmask.runs.run import Run, read_run
-
-
-@dataclass(frozen=True)
-class EnsembleCard:
-    """The facts of an ensemble, as ``run.json`` holds them; reports read it like a run's.
-
-    Attributes:
-        name: The ensemble's name.
-        rule: How members are combined.
-        ties: What becomes of a tie; empty where the rule knows none.
-        members: Member -> its folder, the hash of its predictions, what it is and its part.
-        intercept: Of the stacking model, else 0.
-        model: ``"ensemble_<rule>"``.
-        data: The data sets trained on, joined by "+".
-        source_dataset: The same.
-        source_datasets: The same as a list.
-        num_parameters: Of all members together.
-        val_video_auc: ROC AUC over the validation videos that also chose thresholds and weights.
-        video_score: How the clips of a member's video give its score, in words.
-        manifest_hashes: SHA-256 of each data set's ``videos.parquet``.
-        stores: Folder of each data set's face crops.
-        leak_allowed: Whether leaks were let through for any member.
-        leaks: The most that were let through for one member, by kind.
-        members_not_chosen: Members whose scored weights are not those that validation chose.
-        members_not_confirmed: Members of whose weights nobody can tell.
-        kind: Tells an ensemble from a training run.
-        versions: Of Python and the packages that can change a number.
-        git: Commit and whether tracked files differed from it.
-    """
-
-    name: str
-    rule: VotingRule
-    ties: str
-    members: dict[str, dict[str, Any]]
-    intercept: float
-    model: str
-    data: str
-    source_dataset: str
-    source_datasets: list[str]
-    num_parameters: int
-    val_video_auc: float
-    video_score: str
-    manifest_hashes: dict[str, str]
-    stores: dict[str, str]
-    leak_allowed: bool
-    leaks: dict[str, int]
-    members_not_chosen: list[str] = field(default_factory=list)
-    members_not_confirmed: list[str] = field(default_factory=list)
-    kind: str = "ensemble"
-    versions: dict[str, str] = field(default_factory=package_versions)
-    git: dict[str, Any] = field(default_factory=source_state)
-
-    def save(self, run_dir: Path) -> None:
-        """Write ``run.json``."""
-        write_json(run_dir / "run.json", asdict(self))
->>>>>>> main
 
 
 @dataclass(frozen=True)
