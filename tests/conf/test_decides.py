@@ -24,7 +24,8 @@ from unmask.config.schema import VERBS, TrainConfig, sets_of
 from unmask.config.validate import typed
 from unmask.core.errors import ConfigError
 from unmask.prepare.datasets import store_folder
-from unmask.report.compare.variants import read_recipe
+from unmask.report.compare.variants import recipe_of
+from unmask.runs.run import Run
 from unmask.training.checkpoint import Provenance, differences
 from unmask.verbs.objects import make_dataset, make_preparation, recipe_settings
 
@@ -197,7 +198,7 @@ def hashes(crops: Path, tmp_path: Path) -> Hashes:
             "store": [store.name for store in stores],
             "resume": recipe_settings(config),
             "identity": training_identity(here),
-            "variant": read_recipe(tmp_path),
+            "variant": recipe_of(Run(tmp_path).config),
         }
 
     return ask
