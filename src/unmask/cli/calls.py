@@ -21,7 +21,6 @@ from unmask.cli.show import show
 from unmask.cli.sweeps import report_sweep
 from unmask.cli.tables import model_lines, models_table
 from unmask.core.errors import UnmaskError
-from unmask.runs.card import read_run_card
 from unmask.runs.sweep import JobResult
 
 EXIT_LEAKS: Final = 1
@@ -111,11 +110,13 @@ def train(arguments: list[str]) -> None:
 
 
 def _train(call: Call) -> JobResult:
-    run_dir = verbs.train(call.config, call.run_dir, in_sweep=call.in_sweep, listener=show)
-    if run_dir is None:
+    run = verbs.train(call.config, call.run_dir, in_sweep=call.in_sweep, listener=show)
+    if run is None:
         return JobResult(math.nan, call.run_dir, "only checked")
-    says = "trained" if run_dir == call.run_dir else "not trained again"
-    return JobResult(read_run_card(run_dir).val_video_auc, run_dir, says)
+    says = "trained" if run.folder == call.run_dir else "not trained again"
+    # Only the first of several processes writes the card, and asks for the value.
+    value = run.card.val_video_auc if run.is_finished else None
+    return JobResult(math.nan if value is None else value, run.folder, says)
 
 
 def evaluate(arguments: list[str]) -> None:

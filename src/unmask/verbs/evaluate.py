@@ -4,6 +4,7 @@ from pathlib import Path
 
 from unmask.config.schema import EvaluateConfig
 from unmask.report.write import report
+from unmask.runs.run import Run
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero
 from unmask.verbs.listener import Listener, ignore
@@ -11,7 +12,7 @@ from unmask.verbs.objects import make_protocol
 from unmask.verbs.scoring import score_run
 
 
-def evaluate(config: EvaluateConfig, folder: Path, *, listener: Listener = ignore) -> Path:
+def evaluate(config: EvaluateConfig, folder: Path, *, listener: Listener = ignore) -> Run:
     """Score a run's own splits and those of further data sets, report on it, and release it anew.
 
     Args:
@@ -21,14 +22,14 @@ def evaluate(config: EvaluateConfig, folder: Path, *, listener: Listener = ignor
         listener: Hears what became of each split, and the report.
 
     Returns:
-        The folder of the run that was scored.
+        The run that was scored.
 
     Raises:
         CheckpointError: If the checkpoint is of another training.
         ConfigError: If two data sets have one name.
         DataError: If a set shares something with training, or is not as the run has recorded it.
     """
-    run_dir = score_run(
+    run = score_run(
         config.run,
         config.eval,
         data_dir=config.paths.data_dir,
@@ -40,6 +41,6 @@ def evaluate(config: EvaluateConfig, folder: Path, *, listener: Listener = ignor
         listener=listener,
     )
     if is_rank_zero():
-        listener(report(run_dir, make_protocol(config.eval, config.seed)))
-        release(run_dir, config.checkpoint)
-    return run_dir
+        listener(report(run.folder, make_protocol(config.eval, config.seed)))
+        release(run.folder, config.checkpoint)
+    return run

@@ -5,7 +5,7 @@ from pathlib import Path
 from unmask.config.schema import ReportConfig
 from unmask.core.errors import DataError
 from unmask.report.write import OverviewSummary, report_runs
-from unmask.runs.run import MOST_LEVELS, find_runs, has_tables
+from unmask.runs.run import MOST_LEVELS, Run
 from unmask.verbs.listener import Listener, ignore
 from unmask.verbs.objects import make_protocol
 
@@ -42,8 +42,8 @@ def scored_runs(
     Raises:
         DataError: If no finished run matches, or none of them has predictions.
     """
-    finished = find_runs(pattern, levels=levels)
-    scored = [path for path in finished if has_tables(path)]
+    finished = Run.find(pattern, levels=levels)
+    scored = [run for run in finished if run.has_tables]
     if not finished:
         raise DataError(
             f"No finished training run matches runs='{pattern}'; "
@@ -52,8 +52,9 @@ def scored_runs(
     if not scored:
         raise DataError(
             f"No run that matches runs='{pattern}' has whole tables of predictions; "
-            f"`unmask evaluate run={finished[0]}` makes them."
+            f"`unmask evaluate run={finished[0].folder}` makes them."
         )
-    for run in sorted(set(finished) - set(scored)):
-        listener(f"Left out, because it has no whole tables of predictions: {run}")
-    return scored
+    for run in finished:
+        if run not in scored:
+            listener(f"Left out, because it has no whole tables of predictions: {run.folder}")
+    return [run.folder for run in scored]

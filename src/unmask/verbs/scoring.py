@@ -1,7 +1,5 @@
 """Score a run on its own splits and on further data sets, and keep what was scored in its card."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,12 @@ from unmask.core.files import sha256_of_file
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.detector import ClipDetector
-from unmask.runs.card import RunCard, change_card, read_run_card, writing
+from unmask.runs.card import RunCard
 from unmask.runs.content import add_content, copy_for_other_data
+from unmask.runs.run import Run
 from unmask.training.checkpoint import read_detector
 from unmask.training.ranks import is_rank_zero, on_rank_zero
-from unmask.training.score import ScoredSplit, operations_per_clip
+from unmask.training.score import Evaluation, ScoredSplit, operations_per_clip
 from unmask.training.score import evaluate as score_splits
 from unmask.training.weights import hash_of_weights, require_own_weights
 from unmask.verbs.honesty import require_names_apart, require_no_leak
@@ -39,7 +38,7 @@ def score_run(
     leaks: dict[str, int] | None = None,
     changed_data_dir: Path | None = None,
     listener: Listener = ignore,
-) -> Path:
+) -> Run:
     """Score a run's own validation and test splits and the test splits of ``plan.datasets``.
 
     Args:
@@ -57,7 +56,7 @@ def score_run(
         listener: Hears what became of each split.
 
     Returns:
-        The folder of the run that was scored: ``run_dir`` or ``changed_data_dir``.
+        The run that was scored: that of ``run_dir``, or its copy in ``changed_data_dir``.
 
     Raises:
         CheckpointError: If the checkpoint is of another training.
@@ -65,82 +64,91 @@ def score_run(
         DataError: If a set shares something with training, unless that is allowed, or is not as
             the run has recorded it.
     """
-    card = read_run_card(run_dir)
-    trained = read_train_config(run_dir, config_hash=card.config_hash)
-    checkpoint = _own_weights(checkpoint, run_dir, card, trained)
-    weights = hash_of_weights(checkpoint, run_dir / card.best_checkpoint)
-    run_dir, data = _data_of(run_dir, card, trained, plan, data_dir, changed_data_dir)
+    run = Run.open(run_dir)
+    trained = read_train_config(run_dir, config_hash=run.card.config_hash)
+    checkpoint = _own_weights(checkpoint, run, trained)
+    weights, allow = hash_of_weights(checkpoint, run.best), allow_leak or run.card.leak_allowed
+    run, data = _data_of(run, trained, plan, data_dir, changed_data_dir)
     if leaks is None:
-        leaks = require_no_leak(
-            data.own,
-            data.others,
-            allow_leak=allow_leak or card.leak_allowed,
-            listener=listener,
-        )
+        leaks = require_no_leak(data.own, data.others, allow_leak=allow, listener=listener)
     detector = read_detector(checkpoint)
     layout = build_foreign(trained.clips, "clips")
-    flops = _flops_of(detector, layout.num_frames, card)
+    flops = _flops_of(detector, layout.num_frames, run.card)
     evaluation = score_splits(
         detector,
         _splits_to_score(data.own, data.others),
         layout=layout,
-        trainer=make_scorer(trainer)(default_root_dir=run_dir, callbacks=[], logger=False),
+        trainer=make_scorer(trainer)(default_root_dir=run.folder, callbacks=[], logger=False),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
-        run_dir=run_dir,
+        run_dir=run.folder,
         checkpoint_hash=weights,
         embeddings=plan.embeddings,
     )
-    change = partial(
-        _with_scores, stores=[*data.own, *data.others], leaks=leaks, leak_allowed=allow_leak,
-        scoring=evaluation.scoring, flops_per_clip=flops, frames_per_clip=layout.num_frames,
-    )  # fmt: skip
     if is_rank_zero():
-        _record(run_dir, change, data)
+        facts = {"flops_per_clip": flops, "frames_per_clip": layout.num_frames}
         for outcome in evaluation.outcomes:
             listener(outcome)
-    return run_dir
+        _record(run, evaluation, data, leaks, allow_leak=allow_leak, facts=facts)
+    return run
 
 
-def _record(run_dir: Path, change: Callable[[RunCard], RunCard], data: RunData) -> None:
-    """Write what was scored into the run's card."""
-    with writing(run_dir):
-        change_card(run_dir, change)
-        add_content(run_dir, data.content)
+def _record(
+    run: Run,
+    evaluation: Evaluation,
+    data: RunData,
+    leaks: dict[str, int],
+    *,
+    allow_leak: bool,
+    facts: dict[str, Any],
+) -> None:
+    """Write what was scored, and how fast, into the run's card."""
+    stores = [*data.own, *data.others]
+    with run.edit() as write:
+        card = run.card
+        found = {kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()}
+        write(
+            manifest_hashes=card.manifest_hashes | {s.dataset: s.manifest_hash for s in stores},
+            split_hashes=card.split_hashes | {s.dataset: split_hashes(s.videos) for s in stores},
+            stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},
+            leak_allowed=card.leak_allowed or allow_leak,
+            leaks=card.leaks | found,
+            scoring=evaluation.scoring or card.scoring,
+            **facts,
+        )
+        add_content(run.folder, data.content)
 
 
 def _data_of(
-    run_dir: Path,
-    card: RunCard,
+    run: Run,
     trained: TrainConfig,
     plan: EvalConfig,
     data_dir: Path,
     changed_data_dir: Path | None,
-) -> tuple[Path, RunData]:
-    """Open what is scored, and say in which folder: a copy of the run where its data changed."""
+) -> tuple[Run, RunData]:
+    """Open what is scored, and the run that it is: a copy where its data have changed."""
     preparation = make_preparation(trained.prepare)
     require_names_apart(trained.data, plan.datasets, preparation, data_dir)
-    data = open_run_data(trained, plan, preparation, data_dir=data_dir, run_dir=run_dir, card=card)
+    data = open_run_data(run, trained, plan, preparation, data_dir=data_dir)
     if not data.changes or changed_data_dir is None:
-        data.require_unchanged(run_dir)
-        return run_dir, data
-    on_rank_zero(partial(copy_for_other_data, run_dir, changed_data_dir, data.changes))
-    return changed_data_dir, data.without_trained()
+        data.require_unchanged(run.folder)
+        return run, data
+    on_rank_zero(partial(copy_for_other_data, run, changed_data_dir, data.changes))
+    return Run.open(changed_data_dir), data.without_trained()
 
 
-def _own_weights(
-    checkpoint: Path | None, run_dir: Path, card: RunCard, trained: TrainConfig
-) -> Path:
+def _own_weights(checkpoint: Path | None, run: Run, trained: TrainConfig) -> Path:
     """Return the weights to score, refusing foreign ones before anything long begins."""
     if checkpoint is None:
-        best = run_dir / card.best_checkpoint
-        if best.is_file() and card.best_checkpoint_hash not in (None, sha256_of_file(best)):
+        if run.best.is_file() and run.card.best_checkpoint_hash not in (
+            None, sha256_of_file(run.best)
+        ):  # fmt: skip
             raise CheckpointError(
-                f"{best} holds other weights than those that validation chose, as run.json records "
-                f"them; score them with checkpoint={best}, and every number is marked."
+                f"{run.best} holds other weights than those that validation chose, as run.json "
+                f"records them; score them with checkpoint={run.best}, and every number is marked."
             )
-        return best
-    require_own_weights(checkpoint, run_dir, card, model=trained.model)
+        return run.best
+    require_own_weights(checkpoint, run, model=trained.model)
     return checkpoint
 
 
@@ -149,31 +157,6 @@ def _flops_of(detector: ClipDetector, num_frames: int, card: RunCard) -> int:
     if card.flops_per_clip is not None and card.frames_per_clip == num_frames:
         return card.flops_per_clip
     return operations_per_clip(detector, num_frames)
-
-
-def _with_scores(
-    card: RunCard,
-    *,
-    stores: list[FaceStore],
-    leaks: dict[str, int],
-    leak_allowed: bool,
-    scoring: dict[str, Any],
-    flops_per_clip: int,
-    frames_per_clip: int,
-) -> RunCard:
-    """Add what was scored, and how fast, to the facts of a run."""
-    return replace(
-        card,
-        flops_per_clip=flops_per_clip,
-        frames_per_clip=frames_per_clip,
-        manifest_hashes=card.manifest_hashes | {s.dataset: s.manifest_hash for s in stores},
-        split_hashes=card.split_hashes | {s.dataset: split_hashes(s.videos) for s in stores},
-        stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},
-        leak_allowed=card.leak_allowed or leak_allowed,
-        leaks=card.leaks
-        | {kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()},
-        scoring=scoring or card.scoring,
-    )
 
 
 def _splits_to_score(own: list[FaceStore], others: list[FaceStore]) -> list[ScoredSplit]:

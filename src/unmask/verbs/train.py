@@ -7,6 +7,8 @@ from typing import Any
 from unmask.config.schema import TrainConfig
 from unmask.report.write import report
 from unmask.runs.card import source_state
+from unmask.runs.identity import not_trained_again
+from unmask.runs.run import Run
 from unmask.training.fit import check, rehearse
 from unmask.training.fit import train as fit
 from unmask.training.model_card import release
@@ -25,7 +27,7 @@ BOOTSTRAP_SEED = 0
 
 def train(
     config: TrainConfig, folder: Path, *, in_sweep: bool = False, listener: Listener = ignore
-) -> Path | None:
+) -> Run | None:
     """Train a detector, unless that was done before; score it, report on it and release it.
 
     Args:
@@ -35,8 +37,8 @@ def train(
         listener: Hears what was found, trained and scored.
 
     Returns:
-        The folder of the run: ``folder``, or that of an equal run that was finished before; None
-        where the trainer's settings made it a check that leaves no run.
+        The run, which lies in ``folder``, or an equal one that was finished before; None where the
+        trainer's settings made it a check that leaves no run.
 
     Raises:
         CheckpointError: If ``config.resume`` cannot be continued with these settings.
@@ -47,25 +49,24 @@ def train(
     tracking = Tracking()
     try:
         # Where there are other processes, the first has looked before it called them.
-        if is_rank_zero() and (finished := find_trained(config)) is not None:
-            listener(finished.describe())
-            complete_tests(config, finished, listener)
-            run_dir = finished.folder
-        elif _train_anew(config, folder, tracking, listener):
-            run_dir = folder
-        else:
+        run = find_trained(config) if is_rank_zero() else None
+        if run is not None:
+            listener(not_trained_again(run))
+            complete_tests(config, run, listener)
+        elif (run := _train_anew(config, folder, tracking, listener)) is None:
             return None
-        if is_rank_zero() and config.test:
-            _report(config, run_dir, tracking, in_sweep=in_sweep, listener=listener)
         if is_rank_zero():
-            tracking.log_results(folder)
+            pictures = _report(config, run, tracking, in_sweep=in_sweep, listener=listener)
+            tracking.log_results(folder, pictures)
     finally:
         tracking.close()
-    return run_dir
+    return run
 
 
-def _train_anew(config: TrainConfig, folder: Path, tracking: Tracking, listener: Listener) -> bool:
-    """Check everything, open the data, fit, write the card, and score; False of a mere check."""
+def _train_anew(
+    config: TrainConfig, folder: Path, tracking: Tracking, listener: Listener
+) -> Run | None:
+    """Check everything, open the data, fit, write the card, and score; None of a mere check."""
     git = source_state()
     # Before the crops, which can take hours: what cannot be built is said at once.
     detector, recipe = make_detector(config), make_recipe(config)
@@ -79,7 +80,7 @@ def _train_anew(config: TrainConfig, folder: Path, tracking: Tracking, listener:
     if recipe.checking:
         check(detector, data, recipe, **given)
         listener(_of_a_check(recipe.checking, folder))
-        return False
+        return None
     # Before the fit, during which data can change.
     identity = bind(config, folder, opened.own)
     summary = fit(detector, data, recipe, resume=config.resume, **given)
@@ -93,18 +94,25 @@ def _train_anew(config: TrainConfig, folder: Path, tracking: Tracking, listener:
             folder, config.eval, data_dir=config.paths.data_dir, loader=config.loader,
             trainer=config.trainer, leaks=opened.leaks, listener=listener,
         )  # fmt: skip
-    return True
+    return Run(folder)
 
 
 def _report(
-    config: TrainConfig, run_dir: Path, tracking: Tracking, *, in_sweep: bool, listener: Listener
-) -> None:
-    """Report on a run and release it; in a sweep only for a tracker, which is closed at its end."""
+    config: TrainConfig, run: Run, tracking: Tracking, *, in_sweep: bool, listener: Listener
+) -> list[str]:
+    """Report on a run and release it; in a sweep only for a tracker, which is closed at its end.
+
+    Returns:
+        The pictures of the report, as URIs.
+    """
+    if not config.test or (in_sweep and not tracking.wants_results):
+        return []
+    seed = BOOTSTRAP_SEED if in_sweep else config.seed
+    summary = report(run.folder, make_protocol(config.eval, seed))
+    listener(summary)
     if not in_sweep:
-        listener(report(run_dir, make_protocol(config.eval, config.seed)))
-        listener(f"Model: {release(run_dir)}")
-    elif tracking.wants_results:
-        listener(report(run_dir, make_protocol(config.eval, BOOTSTRAP_SEED)))
+        listener(f"Model: {release(run.folder)}")
+    return [picture.uri for picture in summary.pictures]
 
 
 def _of_a_check(words: list[str], folder: Path) -> str:

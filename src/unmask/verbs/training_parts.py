@@ -11,7 +11,9 @@ from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.detector import ClipDetector, Detector, check_clip_length
 from unmask.runs.card import RunCard
+from unmask.runs.files import CONFIG_FILE
 from unmask.runs.identity import save_identity
+from unmask.runs.run import Run
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.feature_cache import cached_features, require_fixed_features
@@ -97,7 +99,8 @@ def write_card(
     """Write ``run.json`` and ``identity.json``, with which a run is finished."""
     blend = "+".join(config.data.sets) if isinstance(config.data, BlendConfig) else ""
     stores = opened.own
-    RunCard(
+    card = RunCard.of_now(
+        kind="training",
         name=folder.name,
         model=config.choices.get("model", "model"),
         data=blend or config.choices.get("data", opened.name),
@@ -111,11 +114,12 @@ def write_card(
         val_video_auc=summary.val_video_auc,
         manifest_hashes={store.dataset: store.manifest_hash for store in stores},
         split_hashes={store.dataset: split_hashes(store.videos) for store in stores},
-        config_hash=sha256_of_file(folder / "config.yaml"),
+        config_hash=sha256_of_file(folder / CONFIG_FILE),
         stores={store.dataset: str(store.folder.resolve()) for store in stores},
         leak_allowed=config.allow_leak,
         git=git,
         leaks=opened.leaks,
         source_datasets=[store.dataset for store in stores],
-    ).save(folder)
+    )
+    Run.create(folder, card)
     save_identity(folder, identity)
