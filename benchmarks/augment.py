@@ -29,6 +29,7 @@ from torchvision.transforms import v2
 
 from unmask.config.build import build
 from unmask.config.location import conf_dir
+from unmask.core.cores import available_cores
 from unmask.data.colours import ColourJitter, ShiftHSV
 from unmask.data.dataset import read_crop
 from unmask.data.transforms import (
@@ -39,7 +40,6 @@ from unmask.data.transforms import (
     augment_with_seed,
 )
 from unmask.demo.clip import face_clip
-from unmask.prepare.workers import available_cores
 
 NUM_PEOPLE = 4
 JITTER = {"brightness": 0.35, "contrast": 0.35, "saturation": 0.35}

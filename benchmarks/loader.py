@@ -26,6 +26,7 @@ from clips import make_clip
 from prepare import videos_table
 from torch.utils.data import DataLoader
 
+from unmask.core.cores import available_cores
 from unmask.core.files import write_bytes
 from unmask.data.batch import Clip
 from unmask.data.dataset import ClipLayout, FaceClips, read_crop
@@ -33,7 +34,6 @@ from unmask.data.store import FaceStore
 from unmask.faces.extract import FaceExtractor
 from unmask.prepare.run import prepare
 from unmask.prepare.video import ImageFormat
-from unmask.prepare.workers import available_cores
 from unmask.training.datamodule import make_loader
 from unmask.video.sampling import UniformSampling
 

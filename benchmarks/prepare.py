@@ -34,12 +34,13 @@ import torch
 from clips import make_clip
 from PIL import Image
 
+from unmask.core.cores import available_cores
 from unmask.data.manifest import read_table
 from unmask.faces.boxes import iou
 from unmask.faces.extract import FaceExtractor
 from unmask.faces.mtcnn import cascade
 from unmask.prepare.run import prepare
-from unmask.prepare.workers import available_cores, run_in_workers
+from unmask.prepare.workers import run_in_workers
 from unmask.video.reader import PyAVReader
 from unmask.video.sampling import UniformSampling
 

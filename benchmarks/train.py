@@ -42,16 +42,17 @@ from unmask.config.build import build
 from unmask.config.location import conf_dir
 from unmask.config.schema import TrainConfig
 from unmask.config.validate import typed
+from unmask.core.cores import available_cores
 from unmask.data.batch import ClipBatch
 from unmask.data.dataset import ClipLayout
 from unmask.data.samplers import NaturalSampling
 from unmask.data.store import FaceStore
 from unmask.faces.extract import FaceExtractor
 from unmask.prepare.run import prepare
-from unmask.prepare.workers import available_cores
+from unmask.training.callbacks.speed import ChannelsLast
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.task import DetectionTask, ScoringTask
-from unmask.training.trainer import make_trainer
+from unmask.training.trainer_settings import settled
 from unmask.video.sampling import UniformSampling
 
 WARM_UP = 3
@@ -119,10 +120,10 @@ class Case:
         )
 
     def trainer(self, clock: Clock, folder: Path) -> L.Trainer:
-        trainer = make_trainer(
-            run_dir=folder, callbacks=[clock], loggers=[], max_epochs=1, deterministic=False,
-            enable_progress_bar=False, precision=self.options.precision,
-            channels_last=self.options.channels_last,
+        speed = [ChannelsLast()] if self.options.channels_last else []
+        trainer = build(settled(self.config.trainer | {"precision": self.options.precision}))(
+            default_root_dir=folder, callbacks=[clock, *speed], logger=False, max_epochs=1,
+            deterministic=False, enable_progress_bar=False,
         )  # fmt: skip
         trainer.limit_train_batches = trainer.limit_predict_batches = self.options.steps + WARM_UP
         trainer.limit_val_batches = 0

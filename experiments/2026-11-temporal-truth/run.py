@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import lightning as L  # noqa: N812 - the library's own convention
 import pandas as pd
 import torch
 from rich.console import Console
@@ -29,7 +30,6 @@ from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.fit import Recipe, TrainSummary, build_seeded, train
 from unmask.training.scoring import score_clips
 from unmask.training.task import ScoringTask
-from unmask.training.trainer import make_trainer
 
 SETTINGS = TemporalTruth()
 FAMILIES = ("spatial", "temporal", "both", "compression")
@@ -48,6 +48,10 @@ HEADS: dict[str, dict[str, Any]] = {
 NUM_EPOCHS = {"lstm": 16, "gru": 16, "transformer": 16}
 LEARNING_RATES = {"transformer": 1e-3}
 BATCH_SIZE = 16
+TRAINER: dict[str, Any] = {
+    "accelerator": "cpu", "devices": 1, "precision": "32-true", "deterministic": "warn",
+    "enable_progress_bar": False, "enable_model_summary": False,
+}  # fmt: skip
 
 
 def model_of(head: str) -> dict[str, Any]:
@@ -83,7 +87,12 @@ def fit(head: str, store: FaceStore, run_dir: Path, *, seed: int, epochs: int) -
         make_optimizer=partial(torch.optim.AdamW, lr=LEARNING_RATES.get(head, 3e-3)),
         make_scheduler=partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=epochs),
         make_trainer=partial(
-            make_trainer, accelerator="cpu", max_epochs=epochs, enable_progress_bar=False
+            L.Trainer,
+            **TRAINER,
+            max_epochs=epochs,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            gradient_clip_val=1.0,
         ),
         # Not the AUC: blind to time, a head reaches its ceiling at once and never rises again.
         callbacks=[BestCheckpoint(monitor="val/loss", mode="min")],
@@ -102,9 +111,7 @@ def score(checkpoint: Path, store: FaceStore, split: str, run_dir: Path) -> pd.D
         layout=ClipLayout(num_frames=SETTINGS.num_frames),
         image_size=SETTINGS.image_px,
     )
-    trainer = make_trainer(
-        run_dir=run_dir, callbacks=[], loggers=[], accelerator="cpu", enable_progress_bar=False
-    )
+    trainer = L.Trainer(**TRAINER, default_root_dir=run_dir, logger=False)
     task = ScoringTask(read_detector(checkpoint))
     table = score_clips(task, clips, trainer=trainer, batch_size=64, num_workers=0).predictions
     return table.merge(store.videos[["video_id", "compression"]], on="video_id")

@@ -227,7 +227,7 @@ def test_accumulated_batches_are_one_large_batch(
         )
         start = torch.cat([value.detach().flatten() for value in task.parameters()])
         trainer = recipe.make_trainer(
-            run_dir=tmp_path / str(accumulated), callbacks=[], loggers=[], max_epochs=1,
+            default_root_dir=tmp_path / str(accumulated), callbacks=[], logger=False, max_epochs=1,
             accumulate_grad_batches=accumulated,
         )  # fmt: skip
         trainer.fit(task, twelve_clips(6 // accumulated))

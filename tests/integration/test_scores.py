@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import lightning as L  # noqa: N812 - the library's own convention
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,8 +25,8 @@ from unmask.models.plain_cnn import PlainCNN
 from unmask.models.tall import TallDetector
 from unmask.runs.card import RunCard, change_card, read_run_card
 from unmask.training import score as module
+from unmask.training.callbacks.speed import ChannelsLast
 from unmask.training.score import Evaluation, ScoredSplit, evaluate
-from unmask.training.trainer import make_trainer
 
 TABLES = ("predictions.parquet", "unscored.parquet", "embeddings.parquet")
 SIDE = 32
@@ -73,9 +74,10 @@ def score(detector: Detector, tmp_path: Path) -> Score:
 
 
 def trainer_of(folder: Path, **settings: Any) -> Any:
-    return make_trainer(
-        run_dir=folder, callbacks=[], loggers=[], accelerator="cpu", enable_progress_bar=False,
-        **settings,
+    usual: dict[str, Any] = {"callbacks": [], "precision": "32-true"}
+    return L.Trainer(
+        default_root_dir=folder, logger=False, accelerator="cpu", enable_progress_bar=False,
+        **usual | settings,
     )  # fmt: skip
 
 
@@ -202,7 +204,7 @@ def test_other_crops_are_scored_again(
     [
         ({"layout": ClipLayout(num_frames=1)}, "clips"),
         ({"precision": "bf16-mixed"}, "precision"),
-        ({"channels_last": True}, "speed"),
+        ({"callbacks": [ChannelsLast()]}, "speed"),
     ],
 )
 def test_another_layout_or_precision_is_scored_again(

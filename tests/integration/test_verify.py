@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lightning as L  # noqa: N812 - the library's own convention
 import pytest
 import torch
 
@@ -21,7 +22,6 @@ from unmask.report.write import report
 from unmask.runs.card import RunCard
 from unmask.training.checkpoint import Provenance, read_detector
 from unmask.training.score import ScoredSplit, evaluate
-from unmask.training.trainer import make_trainer
 from unmask.verbs.verify import Comparison, Verification, verify
 
 MODEL = {
@@ -35,10 +35,11 @@ LAYOUT = ClipLayout(num_frames=2)
 BEST = "checkpoints/best.ckpt"
 
 
-def trainer(run_dir: Path, **_: Any) -> Any:
-    return make_trainer(
-        run_dir=run_dir, callbacks=[], loggers=[], accelerator="cpu", enable_progress_bar=False
-    )
+def trainer(default_root_dir: Path | str, **_: Any) -> Any:
+    return L.Trainer(
+        default_root_dir=default_root_dir, logger=False, accelerator="cpu",
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
 
 
 @pytest.fixture

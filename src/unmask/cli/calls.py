@@ -120,6 +120,11 @@ def _models(call: Call) -> None:
             "Models trained on synthetic people say nothing about photographs and films of real "
             "ones."
         )
+    problems = [model.problem for model in found if model.problem]
+    for problem in problems:
+        print_error(problem)
+    if problems:
+        raise SystemExit(EXIT_BAD_INPUT)
 
 
 def predict(arguments: list[str]) -> None:

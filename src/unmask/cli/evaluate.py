@@ -6,14 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from unmask.cli.console import console
 from unmask.cli.hydra import Call, run_verb
 from unmask.cli.report import write_report
 from unmask.cli.run_data import RunData, open_run_data
 from unmask.cli.tables import audit_table
-from unmask.config.build import build
+from unmask.config.build import build_foreign
+from unmask.config.foreign import read_foreign
 from unmask.config.schema import (
     BlendConfig,
     DataConfig,
@@ -22,9 +21,9 @@ from unmask.config.schema import (
     LoaderConfig,
     TrainConfig,
 )
-from unmask.config.trust import refuse_foreign, with_new_names
-from unmask.config.validate import typed
-from unmask.core.errors import ConfigError, DataError
+from unmask.config.validate import typed_run
+from unmask.core.errors import CheckpointError, ConfigError, DataError
+from unmask.core.files import sha256_of_file
 from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
@@ -38,14 +37,13 @@ from unmask.runs.card import (
 )
 from unmask.runs.content import add_content, copy_for_other_data
 from unmask.training.checkpoint import read_detector
-from unmask.training.launch import single_if_spawned
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.score import Evaluation, ScoredSplit, operations_per_clip
 from unmask.training.score import evaluate as score
 from unmask.training.weights import hash_of_weights, require_own_weights
 from unmask.verbs.audit import audit_stores
-from unmask.verbs.objects import make_dataset, make_preparation
+from unmask.verbs.objects import make_dataset, make_preparation, make_scorer
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -106,20 +104,21 @@ def score_run(
         DataError: If a set shares something with training, unless that is allowed, or is not as
             the run has recorded it.
     """
-    card, trained = read_run_card(run_dir), read_train_config(run_dir)
+    card = read_run_card(run_dir)
+    trained = read_train_config(run_dir, config_hash=card.config_hash)
     checkpoint = _own_weights(checkpoint, run_dir, card, trained)
     weights = hash_of_weights(checkpoint, run_dir / card.best_checkpoint)
     run_dir, data = _data_of(run_dir, card, trained, plan, data_dir, changed_data_dir)
     if leaks is None:
         leaks = require_no_leak(data.own, data.others, allow_leak=allow_leak or card.leak_allowed)
     detector = read_detector(checkpoint)
-    layout = build(trained.clips)
+    layout = build_foreign(trained.clips, "clips")
     flops = _flops_of(detector, layout.num_frames, card)
     evaluation = score(
         detector,
         _splits_to_score(data.own, data.others),
         layout=layout,
-        trainer=build(single_if_spawned(trainer))(run_dir=run_dir, callbacks=[], loggers=[]),
+        trainer=make_scorer(trainer)(default_root_dir=run_dir, callbacks=[], logger=False),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
         run_dir=run_dir,
@@ -173,7 +172,13 @@ def _own_weights(
 ) -> Path:
     """Return the weights to score, refusing foreign ones before anything long begins."""
     if checkpoint is None:
-        return run_dir / card.best_checkpoint
+        best = run_dir / card.best_checkpoint
+        if best.is_file() and card.best_checkpoint_hash not in (None, sha256_of_file(best)):
+            raise CheckpointError(
+                f"{best} holds other weights than those that validation chose, as run.json records "
+                f"them; score them with checkpoint={best}, and every number is marked."
+            )
+        return best
     require_own_weights(checkpoint, run_dir, card, model=trained.model)
     return checkpoint
 
@@ -289,8 +294,12 @@ def _has(store: FaceStore, split: str) -> bool:
     return bool((store.videos["split"] == split).any())
 
 
-def read_train_config(run_dir: Path) -> TrainConfig:
+def read_train_config(run_dir: Path, *, config_hash: str | None = None) -> TrainConfig:
     """Read the configuration that a run was trained with.
+
+    Args:
+        run_dir: The run's folder.
+        config_hash: SHA-256 that the file must have; None takes any.
 
     Raises:
         ConfigError: If it does not fit this version, or names anything but what shipped
@@ -300,13 +309,10 @@ def read_train_config(run_dir: Path) -> TrainConfig:
     path = run_dir / "config.yaml"
     if not path.is_file():
         raise DataError(f"{run_dir} holds no config.yaml, which `unmask train` writes.")
-    config = OmegaConf.load(path)
-    if not isinstance(config, DictConfig):
-        raise DataError(f"{path} is not a configuration that `unmask train` wrote.")
-    content = with_new_names(OmegaConf.to_container(config, resolve=False))
-    try:
-        refuse_foreign(content, "")
-    except ConfigError as error:
-        raise ConfigError(f"{path} cannot be used: {error}") from error
-    trained: TrainConfig = typed("train", OmegaConf.create(content))
+    if config_hash is not None and sha256_of_file(path) != config_hash:
+        raise ConfigError(
+            f"{path} is not the one that the run was trained with, as run.json records it; "
+            "bring the file back, or train again."
+        )
+    trained: TrainConfig = typed_run(read_foreign(path))
     return trained

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+
+# Hydra has no public call for it. With its own parser our check sees the flags that it will see.
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -101,8 +103,10 @@ def run_verb(
     flags = get_args_parser().parse_intermixed_args(arguments)
     # Hydra itself takes no flag behind an override.
     options = [word for word in arguments if word not in flags.overrides]
-    sys.argv = [f"unmask {verb}", *options, *flags.overrides]
-    only_shows = flags.help or flags.hydra_help or flags.info
+    # Its own help composes nothing of ours, and refuses our words.
+    words = [] if flags.hydra_help else flags.overrides
+    sys.argv = [f"unmask {verb}", *options, *words]
+    only_shows = flags.help or flags.hydra_help or flags.info or flags.shell_completion
     try:
         if not only_shows:
             check_command_line(verb, flags.overrides, config_dir=flags.config_dir)

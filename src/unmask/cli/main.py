@@ -1,5 +1,6 @@
 """`unmask VERB [key=value ...]`."""
 
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -41,11 +42,37 @@ def main(arguments: list[str] | None = None) -> None:
     if verb == "--version":
         console.print(f"unmask {__version__}")
         return
+    if verb in ("-sc", "--shell-completion"):
+        _complete(rest)
+        return
     if verb not in VERBS:
         fail(ConfigError(f"There is no verb '{verb}'" + did_you_mean(verb, VERBS)))
     own = verb if verb in ("train", "evaluate", "verify", "report", "ensemble") else "calls"
     run: Callable[[list[str]], None] = getattr(import_module(f"unmask.cli.{own}"), verb)
     run(rest)
+
+
+def _complete(words: list[str]) -> None:
+    """Answer a shell that asks how a command line can go on, or how it learns to ask.
+
+    Hydra completes the words behind a verb; the verb itself is completed here.
+
+    Args:
+        words: ``install=bash``, ``query=bash`` and so on.
+    """
+    line = os.environ.get("COMP_LINE", "")
+    program, _, said = line.lstrip().partition(" ")
+    verb, space, behind = said.lstrip().partition(" ")
+    if not any(word.startswith("query=") for word in words):
+        verb = "train"
+    elif verb not in VERBS or not space:
+        sys.stdout.write(" ".join(VERBS) + "\n")
+        return
+    else:
+        os.environ["COMP_LINE"] = f"{program} {behind}"
+    from unmask.cli.hydra import run_verb  # a help on verbs needs no Hydra
+
+    run_verb(verb, lambda _: None, ["--shell-completion", *words])
 
 
 def _print_help() -> None:

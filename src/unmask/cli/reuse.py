@@ -12,6 +12,7 @@ from unmask.faces.extract import EXTRACTION_VERSION
 from unmask.prepare.datasets import refresh_store, store_folder
 from unmask.runs.identity import FinishedRun, crops_identity, find_finished, unscored_sets
 from unmask.training.launch import ALONE
+from unmask.training.trainer_settings import checking_words
 from unmask.verbs.objects import make_dataset, make_preparation
 
 
@@ -36,8 +37,8 @@ def training_identity(config: TrainConfig) -> dict[str, Any] | None:
 
 
 def find_trained(config: TrainConfig) -> FinishedRun | None:
-    """Return the finished run that this training would repeat, unless it is to be repeated."""
-    if config.rerun or config.resume is not None:
+    """Return the finished run that this training would repeat, unless that is asked for."""
+    if config.rerun or config.resume is not None or checking_words(config.trainer):
         return None
     facts = training_identity(config)
     return find_finished(config.paths.outputs_dir, facts) if facts is not None else None

@@ -131,8 +131,19 @@ def _open_own(
         first = first or (store, content)
     if first is not None:
         return first
+    _refuse_rendering_elsewhere(config, data_dir)
     store = by_settings()
     return store, content_of(store, _SCORED)
+
+
+def _refuse_rendering_elsewhere(config: DataConfig, data_dir: Path) -> None:
+    """Refuse to render embedded data wherever the folder of a run says."""
+    is_below = config.root.resolve().is_relative_to(data_dir.resolve())
+    if config.make is not None and not is_below and not config.root.exists():
+        raise DataError(
+            f"The synthetic people of '{config.name}' are not at {config.root}, and would be "
+            f"rendered there, outside paths.data_dir={data_dir}; name a folder above it."
+        )
 
 
 def _places(

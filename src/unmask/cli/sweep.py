@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from unmask.cli.console import console
 from unmask.config.schema import TrainConfig
+from unmask.config.trust import trust_command_line
 from unmask.config.validate import typed
 from unmask.report.write import report_runs
 from unmask.runs.sweep import JobRecord, find_report, report_key, save_sweep
@@ -50,10 +51,15 @@ def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
 
 
 def _config_of_a_job(sweep_dir: Path) -> TrainConfig | None:
-    """Return the configuration of the first job that was composed."""
-    for path in sorted(sweep_dir.glob("*/config.yaml")):
-        content = OmegaConf.load(path)
-        if isinstance(content, DictConfig):
-            config: TrainConfig = typed("train", content)
-            return config
-    return None
+    """Return the configuration of the first job that was composed, and trust what all of them name.
+
+    Jobs that ran in other processes were composed from this very command line.
+    """
+    paths = sorted(sweep_dir.glob("*/config.yaml"))
+    contents = [
+        content for path in paths if isinstance(content := OmegaConf.load(path), DictConfig)
+    ]
+    for content in contents:
+        plain: Any = OmegaConf.to_container(content)
+        trust_command_line(plain)
+    return typed("train", contents[0]) if contents else None

@@ -1,5 +1,6 @@
 """`unmask train`, also `python train.py`."""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from unmask.cli.reuse import complete_tests, find_trained, training_identity
 from unmask.cli.sweep import BOOTSTRAP_SEED, report_sweep
 from unmask.config.build import build
 from unmask.config.schema import BlendConfig, TrainConfig, sets_of
+from unmask.config.trust import refuse_unrebuildable
 from unmask.core.files import sha256_of_file, sha256_of_json
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
@@ -24,14 +26,16 @@ from unmask.runs.sweep import JobResult
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
 from unmask.training.feature_cache import cached_features, require_fixed_features
-from unmask.training.fit import Recipe, TrainSummary, build_seeded
+from unmask.training.fit import Recipe, TrainSummary, build_seeded, check, rehearse
 from unmask.training.fit import train as fit
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.tracking import Tracking
+from unmask.training.trainer_settings import checking_words
 from unmask.verbs.objects import (
     augmentation_of,
     make_dataset,
+    make_encoder,
     make_preparation,
     make_recipe,
     recipe_settings,
@@ -49,12 +53,13 @@ def train(arguments: list[str]) -> None:
 
 def _train(call: Call) -> JobResult:
     config: TrainConfig = call.config
+    refuse_unrebuildable(call.content)
     if is_rank_zero():
         call.save_config()
     tracking = Tracking()
     try:
         result = _trained(call, tracking)
-        if not is_rank_zero():
+        if not is_rank_zero() or checking_words(config.trainer):
             return result
         if config.test and not call.in_sweep:
             write_report(result.run_dir, config.eval, seed=config.seed)
@@ -84,20 +89,19 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
     # Before the crops, which can take hours: a network that cannot be built is said at once.
     detector = _build_detector(config)
     recipe = make_recipe(config)
+    rehearse(recipe, call.run_dir)
     stores, leaks = _open_stores(config)
+    data = _make_data(config, _training_sets(config, stores, detector), detector.image_size)
+    common: dict[str, Any] = {
+        "provenance": _provenance(config, stores), "run_dir": call.run_dir, "config": call.content,
+        "tracking": tracking,
+    }  # fmt: skip
+    if recipe.checking:
+        check(detector, data, recipe, **common)
+        return _checked(call, recipe)
     _bind(call.run_dir, stores, config.resume)
     identity = training_identity(config) or {}  # before the training, which data can change during
-    sets = _training_sets(config, stores, detector, recipe)
-    summary = fit(
-        detector,
-        _make_data(config, sets, detector.image_size),
-        recipe,
-        provenance=_provenance(config, stores),
-        run_dir=call.run_dir,
-        config=call.content,
-        resume=config.resume,
-        tracking=tracking,
-    )
+    summary = fit(detector, data, recipe, resume=config.resume, **common)
     on_rank_zero(partial(_write_card, call, summary, stores, leaks, git, identity))
     console.print(
         f"Trained {call.choices['model']} on {_name_of(stores)}: validation video AUC "
@@ -115,6 +119,18 @@ def _train_anew(call: Call, tracking: Tracking) -> JobResult:
             leaks=leaks,
         )
     return JobResult(summary.val_video_auc, call.run_dir, "trained")
+
+
+def _checked(call: Call, recipe: Recipe) -> JobResult:
+    """Say that a call was a look at the code and has left no run."""
+    words = ", ".join(f"`{word}`" for word in recipe.checking)
+    console.print(
+        f"The check ended well. With {words} no run is kept and nothing is scored; what was logged "
+        f"lies in {call.run_dir}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return JobResult(math.nan, call.run_dir, "only checked")
 
 
 def _build_detector(config: TrainConfig) -> ClipDetector:
@@ -149,7 +165,7 @@ def _bind(run_dir: Path, stores: list[FaceStore], resume: Path | None) -> None:
 
 
 def _training_sets(
-    config: TrainConfig, stores: list[FaceStore], detector: ClipDetector, recipe: Recipe
+    config: TrainConfig, stores: list[FaceStore], detector: ClipDetector
 ) -> list[TrainingSet]:
     """Join crops with how they are augmented, or with what the frozen backbone says of them."""
     if not config.cache_features:
@@ -161,7 +177,7 @@ def _training_sets(
     cached = partial(
         cached_features,
         detector,
-        make_trainer=recipe.make_trainer,
+        make_trainer=make_encoder(config.trainer),
         num_workers=config.loader.num_workers,
         data_dir=config.paths.data_dir,
     )

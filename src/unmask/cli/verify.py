@@ -7,11 +7,12 @@ from contextlib import ExitStack, redirect_stdout
 from unmask.cli.evaluate import read_train_config
 from unmask.cli.hydra import Call, run_verb
 from unmask.cli.show import show
-from unmask.config.build import build
+from unmask.config.build import build_foreign
 from unmask.config.schema import VerifyConfig
 from unmask.core.files import write_json
 from unmask.runs.card import read_run_card
 from unmask.training.launch import ALONE
+from unmask.verbs.objects import make_scorer
 from unmask.verbs.verify import verify as check_run
 
 
@@ -31,8 +32,8 @@ def _verify(call: Call, *, as_json: bool) -> None:
             stack.enter_context(redirect_stdout(sys.stderr))
         verification = check_run(
             run_dir,
-            layout=build(read_train_config(run_dir).clips),
-            make_trainer=build(config.trainer | ALONE),
+            layout=build_foreign(read_train_config(run_dir).clips, "clips"),
+            make_trainer=make_scorer({**config.trainer, **ALONE}),
             batch_size=config.loader.batch_size,
             num_workers=config.loader.num_workers,
             data_dir=config.paths.data_dir,

@@ -6,8 +6,10 @@ from typing import Any
 import hydra.utils
 from omegaconf import OmegaConf
 
+from unmask.config.renamed import with_new_names
+from unmask.config.shipped import targets
 from unmask.config.targets import target_problems
-from unmask.config.trust import refuse_foreign, require_own, targets, with_new_names
+from unmask.config.trust import refuse_foreign, require_own
 from unmask.core.errors import ConfigError
 
 Node = dict[str, Any]

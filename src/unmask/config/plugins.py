@@ -1,6 +1,7 @@
-"""Launchers and sweepers that come with the extra ``sweeps``, and what to say without it."""
+"""What comes with the extras ``sweeps`` and ``loggers``, and what to say without them."""
 
 import re
+from importlib.util import find_spec
 
 # Choice of hydra/launcher, hydra/sweeper or hydra/sweeper/sampler -> the package that brings it.
 _PACKAGES = {
@@ -9,6 +10,11 @@ _PACKAGES = {
     "submitit_slurm": "hydra-submitit-launcher",
     "optuna": "hydra-optuna-sweeper",
     "tpe": "hydra-optuna-sweeper",
+}
+# Logger -> modules of which it needs one.
+_MODULES = {
+    "lightning.pytorch.loggers.TensorBoardLogger": ("tensorboard", "tensorboardX"),
+    "lightning.pytorch.loggers.MLFlowLogger": ("mlflow",),
 }
 _NOT_FOUND = re.compile(r"Could not find '(?P<group>hydra/[\w/]+)/(?P<choice>\w+)'")
 
@@ -40,3 +46,20 @@ def missing_plugin_in(message: str) -> str | None:
     """
     found = _NOT_FOUND.search(message)
     return missing_plugin(found["group"], found["choice"]) if found else None
+
+
+def missing_package(target: str) -> str | None:
+    """Say which package a logger of Lightning's needs and does not find.
+
+    Args:
+        target: What a node names.
+
+    Example:
+        >>> missing_package("lightning.pytorch.loggers.CSVLogger") is None
+        True
+    """
+    modules = _MODULES.get(target, ())
+    if not modules or any(find_spec(module) for module in modules):
+        return None
+    name = target.rpartition(".")[2]
+    return f"{name} needs {modules[0]}, which is not installed: pip install 'unmask[loggers]'."

@@ -37,6 +37,14 @@ def _require_shard(text: object) -> object:
     return text
 
 
+def _require_workers(value: object) -> object:
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if value != "auto" and not is_number:
+        raise ValueError("must be auto, 0 for none, or a number of processes")
+    return value
+
+
+Workers = Annotated[int | Literal["auto"], BeforeValidator(_require_workers)]
 Shard = Annotated[str, BeforeValidator(_require_shard)]
 Target = Annotated[dict[str, Any], BeforeValidator(_require_target)]
 Targets = dict[str, Target]
@@ -103,7 +111,7 @@ class LoaderConfig(_Section):
     """How clips reach the network."""
 
     batch_size: PositiveInt
-    num_workers: int = Field(ge=0)
+    num_workers: Workers
 
 
 class EvalConfig(_Section):
@@ -132,6 +140,8 @@ class VerbConfig(_Section):
 
     # Which file of each group was chosen, e.g. {"model": "effb0_lstm"}; composing fills it in.
     choices: dict[str, str] = {}
+    # Packages whose classes checkpoints and runs may name; of a file that is read it is ignored.
+    trusted_modules: list[str] = []
 
     def save(self, folder: Path) -> None:
         """Write the whole section as ``config.yaml``, which composes to it again."""

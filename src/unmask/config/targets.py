@@ -3,12 +3,14 @@
 import importlib
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
+from unmask.config.plugins import missing_package
+from unmask.config.slots import filled_by, slot_at, slot_problems
 from unmask.core.errors import did_you_mean
 
 HYDRA_KEYS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
@@ -37,6 +39,9 @@ def _own_problems(node: dict[str, Any], path: str) -> Iterator[str]:
     if target is None:
         yield f"`{path}._target_`: {problem}"
         return
+    missing = missing_package(str(node["_target_"]))
+    if missing is not None:
+        yield f"`{path}`: {missing}"
     parameters = signature_parameters(target)
     if parameters is None:
         return
@@ -51,11 +56,17 @@ def _own_problems(node: dict[str, Any], path: str) -> Iterator[str]:
             yield f"`{path}.{key}`: {short_name} takes no argument '{key}'" + did_you_mean(
                 key, named
             )
-    if not node.get("_partial_", False):
-        for name in sorted(named - set(given)):
+    slot = slot_at(path)
+    if slot is not None:
+        yield from slot_problems(slot, parameters, node, path)
+    is_partial = bool(node.get("_partial_", False))
+    if slot is not None or not is_partial:
+        filled = filled_by(slot, parameters) if slot is not None and is_partial else []
+        for name in sorted(named - set(given) - set(filled)):
             if parameters[name].default is inspect.Parameter.empty:
                 yield f"`{path}.{name}`: {short_name} needs it and it is not set."
-    yield from _type_problems(target, given, path)
+    own_words = slot.own_words if slot is not None else {}
+    yield from _type_problems(target, given, path, own_words)
 
 
 def locate(dotted: str) -> tuple[Callable[..., Any] | None, str]:
@@ -87,14 +98,19 @@ def signature_parameters(target: Callable[..., Any]) -> dict[str, inspect.Parame
         return None
 
 
-def _type_problems(target: Callable[..., Any], given: dict[str, Any], path: str) -> Iterator[str]:
+def _type_problems(
+    target: Callable[..., Any],
+    given: dict[str, Any],
+    path: str,
+    own_words: Mapping[str, tuple[str, ...]],
+) -> Iterator[str]:
     function = target.__init__ if inspect.isclass(target) else target
     try:
         hints = typing.get_type_hints(function)
     except (NameError, TypeError):
         return
     for key, value in given.items():
-        if key not in hints or _has_target(value):
+        if key not in hints or _has_target(value) or value in own_words.get(key, ()):
             continue
         adapter = _adapter(hints[key])
         if adapter is None:
@@ -102,7 +118,16 @@ def _type_problems(target: Callable[..., Any], given: dict[str, Any], path: str)
         try:
             adapter.validate_python(value)
         except ValidationError as error:
-            yield f"`{path}.{key}={value}`: {describe(error.errors()[0], value)}"
+            problem = _joined(error.errors(), own_words.get(key, ()))
+            yield f"`{path}.{key}={value}`: {describe(problem, value)}"
+
+
+def _joined(errors: list[Any], own_words: tuple[str, ...]) -> Any:  # noqa: ANN401 - see describe
+    """Return the first error; where a value is none of several lists of choices, of all of them."""
+    if any(error["type"] != "literal_error" for error in errors):
+        return errors[0]
+    expected = [*own_words, *(error["ctx"]["expected"] for error in errors)]
+    return errors[0] | {"ctx": {"expected": ", ".join(expected)}}
 
 
 def _has_target(value: Any) -> bool:  # noqa: ANN401 - any part of a configuration

@@ -1,84 +1,103 @@
 """What a file from somebody else may name: the classes that shipped configurations name there.
 
 A checkpoint and a run's ``config.yaml`` are data. A ``_target_`` in them is compared, as text, with
-the targets that the files of ``conf/`` hold at the same place; only a name that stands there is
-imported, and what it leads to must be defined in the package that the name begins with.
+the targets that the files of ``conf/`` hold at the same place, and with the packages that the
+person trusts; only a name that passes is imported, and what it leads to must be defined in the
+package that the name begins with. What is trusted comes from the command line, from the person's
+own configuration files and from installed packages, never from the file that is read.
 """
 
 import inspect
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from pathlib import Path
-from typing import Any, Final
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Final
 
-import yaml
-
-from unmask.config.location import conf_dir
-from unmask.config.renamed import PREFIXES, TARGETS
+from unmask.config.shipped import Known, Slot, below, collect_targets, shipped_targets, slot_of
 from unmask.core.errors import ConfigError
 
-# Where a target stands, without the names of items: `callbacks`, `model.backbone.insert.make`.
-Slot = tuple[str, ...]
-
-# Folders of conf/ that hold no part of what is built.
-_NOT_BUILT: Final = frozenset({"hydra", "hparams_search", "local"})
-# Below these, keys are names that anybody may choose.
-_NAMED: Final = frozenset({("callbacks",), ("logger",), ("model", "backbone", "insert")})
-# Data sets by name; each holds what `data` holds.
-_DATA_SETS: Final = frozenset({("data", "sets"), ("eval", "datasets")})
-# An argument of a shipped class that no shipped configuration sets.
-_ALSO: Final[tuple[tuple[Slot, str], ...]] = (
-    (("data", "make", "settings", "picture"), "unmask.demo.Picture"),
-)
+# An installed package is trusted by an entry point of this group: `mypkg = "mypkg"`.
+PLUGINS: Final = "unmask.plugins"
+# What a checkpoint keeps and has built.
+_REBUILT: Final = ("model", "prepare", "clips")
+# Parts of a run's configuration that are never built from it may mention any class of these.
+_MENTIONED: Final[dict[Slot, str]] = {
+    ("loss",): "torch.nn",
+    ("optimizer",): "torch.optim",
+    ("scheduler",): "torch.optim.lr_scheduler",
+    ("callbacks",): "lightning.pytorch.callbacks",
+    ("logger",): "lightning.pytorch.loggers",
+    ("data", "augmentation", "transforms"): "torchvision.transforms.v2",
+}
 # Keys by which Hydra is told to do something else than call a class with keywords.
 _HYDRA_WORD: Final = re.compile(r"_[a-z]+_")
 _MAY_STAND: Final = frozenset({"_target_", "_partial_"})
 _DOTTED: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
-
-# What this process's own command line names, as `_shipped` gives what conf/ names.
-_own: dict[Slot, dict[str, bool]] = {}
-
-
-def slot_of(path: str) -> Slot:
-    """Return where a part of a configuration stands, without the names of items.
-
-    Example:
-        >>> slot_of("data.sets.ffpp.split"), slot_of("callbacks.early_stopping")
-        (('data', 'split'), ('callbacks',))
-    """
-    slot: Slot = ()
-    for key in path.split("."):
-        slot = _below(slot, key, is_argument=False)
-    return slot
+_MODULE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+# Packages that hold far more than parts of detectors: no sentence offers to trust them.
+_NOT_OFFERED: Final = frozenset(
+    {"unmask", "torch", "torchvision", "timm", "hydra", "omegaconf", "lightning", "numpy", "pandas"}
+    | {"yaml", "wandb", "PIL", "cv2", "av", "sklearn", "pyarrow", "pydantic", "matplotlib"}
+    | set(sys.stdlib_module_names)
+)
 
 
-def trust_command_line(content: Any) -> None:  # noqa: ANN401 - any part of a configuration
-    """Trust, from now on in this process, what the person's own command line names where it does.
+class _CommandLine:
+    """What the command line of this process names, at its places, and which modules it trusts."""
 
-    So a training can read back what it has just written.
+    named: ClassVar[Known] = {}
+    modules: frozenset[str] = frozenset()
+
+
+def trust_command_line(content: Mapping[str, Any]) -> None:
+    """Trust, from now on in this process, what the person's own command line trusts and names.
+
+    What it names is trusted at its place alone, so that a training can read back what it has just
+    written, and a sweep all that its jobs have.
 
     Args:
         content: What it composed to, as plain values; never what was read from a file.
+
+    Raises:
+        ConfigError: As :func:`trust_modules`.
     """
-    _own.clear()
-    _collect(content, (), _own, inside=False)
+    trust_modules(content.get("trusted_modules", ()))
+    collect_targets(content, _CommandLine.named)
 
 
-def targets(node: Any) -> list[str]:  # noqa: ANN401 - any part of a configuration
-    """List every ``_target_`` in a node.
+def trust_modules(names: Iterable[str]) -> None:
+    """Trust, from now on in this process, these modules and those below them, and no others.
 
-    Example:
-        >>> targets({"_target_": "a.B", "head": {"_target_": "a.C"}})
-        ['a.B', 'a.C']
+    Args:
+        names: E.g. ``["mypkg"]``. Checkpoints and run folders may then name what they define.
+
+    Raises:
+        ConfigError: If one is no name of a module, or part of Python or of unmask.
     """
-    if isinstance(node, list):
-        return [target for item in node for target in targets(item)]
-    if not isinstance(node, dict):
-        return []
-    own = [str(node["_target_"])] if "_target_" in node else []
-    return own + [target for value in node.values() for target in targets(value)]
+    wanted = frozenset(names)
+    for name in sorted(wanted):
+        if not _MODULE.fullmatch(name):
+            raise ConfigError(f"`trusted_modules`: {name!r} is not the name of a module.")
+        if name.partition(".")[0] in {*sys.stdlib_module_names, "unmask"}:
+            raise ConfigError(
+                f"`trusted_modules`: {name} is no package of your own; of Python and of unmask, "
+                "files may name only what shipped configurations name."
+            )
+    _CommandLine.modules = wanted
+
+
+def trusted_modules() -> frozenset[str]:
+    """Return the modules that the command line and installed packages trust."""
+    return _CommandLine.modules | _plugins()
+
+
+@cache
+def _plugins() -> frozenset[str]:
+    return frozenset(point.module for point in entry_points(group=PLUGINS))
 
 
 def refuse_foreign(node: Any, path: str) -> None:  # noqa: ANN401 - any part of a configuration
@@ -88,24 +107,35 @@ def refuse_foreign(node: Any, path: str) -> None:  # noqa: ANN401 - any part of 
 
     Args:
         node: Plain values, with targets anywhere.
-        path: Where they stand, e.g. ``"model"``; empty for a whole configuration.
+        path: Where they stand, e.g. ``"model"``; empty for a whole configuration, of which parts
+            that are never built may also mention stock classes.
 
     Raises:
-        ConfigError: If a target is none that a shipped configuration names at that place, or a
-            key would have Hydra do anything but call it with keywords.
+        ConfigError: If a target is neither trusted nor one that a shipped configuration names at
+            that place, or a key would have Hydra do anything but call it with keywords.
     """
-    problem = next(_problems(node, slot_of(path) if path else (), path, inside=False), None)
+    check = _Check(named=_CommandLine.named, mentions=not path)
+    problem = next(check.problems(node, slot_of(path) if path else (), path), None)
     if problem is not None:
         raise ConfigError(f"{problem}; nothing of it was run.")
 
 
-def shipped_targets() -> dict[Slot, dict[str, bool]]:
-    """Return each place of the shipped configurations with its targets.
+def refuse_unrebuildable(content: Mapping[str, Any]) -> None:
+    """Refuse to train what its own checkpoint could not be turned into again.
 
-    Returns:
-        Slot -> target -> whether it is shipped with ``_partial_: true``.
+    Args:
+        content: The person's own configuration, as plain values.
+
+    Raises:
+        ConfigError: If ``model``, ``prepare`` or ``clips`` names what is not trusted; it says which
+            words trust it.
     """
-    return {slot: dict(targets) for slot, targets in _shipped().items()}
+    check = _Check(named={}, mentions=False)
+    for section in _REBUILT:
+        for problem in check.problems(content[section], (section,), section):
+            raise ConfigError(
+                f"{problem}. It was not trained: nothing could open its checkpoint again."
+            )
 
 
 def require_own(target: str) -> None:
@@ -128,54 +158,65 @@ def require_own(target: str) -> None:
         raise ConfigError(f"'{target}' is {found.__module__}.{found.__qualname__}; it was not run.")
 
 
-def with_new_names(node: Any) -> Any:  # noqa: ANN401 - any part of a configuration
-    """Return a copy in which targets that had another name in earlier versions have today's."""
-    if isinstance(node, list):
-        return [with_new_names(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    renamed = {key: with_new_names(value) for key, value in node.items()}
-    target = renamed.get("_target_")
-    if isinstance(target, str):
-        renamed["_target_"] = _new_name(target)
-    return renamed
+@dataclass(frozen=True)
+class _Check:
+    """What a configuration may name.
 
-
-def _new_name(target: str) -> str:
-    if target in TARGETS:
-        return TARGETS[target]
-    for old, new in PREFIXES.items():
-        if target.startswith(old):
-            return new + target.removeprefix(old)
-    return target
-
-
-def _problems(node: Any, slot: Slot, path: str, *, inside: bool) -> Iterator[str]:  # noqa: ANN401 - any part of a configuration
-    """Yield what is foreign in a node.
-
-    Args:
-        node: Plain values.
-        slot: Where it stands, without names.
-        path: Where it stands, for messages.
-        inside: Whether a target stands above: keys of a mapping are then names of items.
+    Attributes:
+        named: What is trusted at its place beside what is shipped.
+        mentions: Whether parts that are never built may name stock classes.
     """
-    if isinstance(node, list):
-        for number, item in enumerate(node):
-            yield from _problems(item, slot, f"{path}[{number}]", inside=inside)
-        return
-    if isinstance(node, str) and "${" in node:
-        yield f"`{path}` holds an interpolation, which a file from elsewhere may not"
-    if not isinstance(node, dict):
-        return
-    is_target = "_target_" in node
-    if is_target:
-        yield from _target_problems(node, slot, path)
-    yield from _word_problems(node, path)
-    for key, value in node.items():
-        is_name = inside and not is_target
-        below = slot if is_name else _below(slot, str(key), is_argument=is_target)
-        place = f"{path}.{key}" if path else str(key)
-        yield from _problems(value, below, place, inside=inside or is_target)
+
+    named: Known
+    mentions: bool
+
+    def problems(
+        self,
+        node: Any,  # noqa: ANN401 - any part of a configuration
+        slot: Slot,
+        path: str,
+        *,
+        inside: bool = False,
+    ) -> Iterator[str]:
+        """Yield what may not stand in a node.
+
+        Args:
+            node: Plain values.
+            slot: Where it stands, without names of items.
+            path: Where it stands, for messages.
+            inside: Whether a target stands above: keys of a mapping are then names of items.
+        """
+        if isinstance(node, list):
+            for number, item in enumerate(node):
+                yield from self.problems(item, slot, f"{path}[{number}]", inside=inside)
+        if isinstance(node, str) and "${" in node:
+            yield f"`{path}` holds an interpolation, which a file from elsewhere may not"
+        if not isinstance(node, dict):
+            return
+        is_target = "_target_" in node
+        if is_target:
+            yield from self._target_problems(node, slot, path)
+        yield from _word_problems(node, path)
+        for key, value in node.items():
+            is_name = inside and not is_target
+            place = slot if is_name else below(slot, str(key), is_argument=is_target)
+            below_path = f"{path}.{key}" if path else str(key)
+            yield from self.problems(value, place, below_path, inside=inside or is_target)
+
+    def _target_problems(self, node: dict[str, Any], slot: Slot, path: str) -> Iterator[str]:
+        target, partial = node["_target_"], node.get("_partial_", False)
+        if not isinstance(target, str) or not _DOTTED.fullmatch(target):
+            yield f"`{path}._target_` is not the name of a class"
+            return
+        known = shipped_targets().get(slot, {}) | self.named.get(slot, {})
+        if target in known:
+            if not isinstance(partial, bool) or (partial and not known[target]):
+                yield f"`{path}` holds '_partial_', with which unmask ships no {target}"
+        elif not _is_trusted(target) and not (self.mentions and _is_mentioned(target, slot)):
+            yield (
+                f"`{path}` names '{target}', which is not part of what unmask ships for "
+                f"{'.'.join(slot) or 'a configuration'}{_offer(target)}"
+            )
 
 
 def _word_problems(node: dict[Any, Any], path: str) -> Iterator[str]:
@@ -188,72 +229,17 @@ def _word_problems(node: dict[Any, Any], path: str) -> Iterator[str]:
         yield f"`{path}` holds '_partial_' without a '_target_'"
 
 
-def _target_problems(node: dict[str, Any], slot: Slot, path: str) -> Iterator[str]:
-    target, partial = node["_target_"], node.get("_partial_", False)
-    if not isinstance(target, str) or not _DOTTED.fullmatch(target):
-        yield f"`{path}._target_` is not the name of a class"
-        return
-    known = _shipped().get(slot, {}) | _own.get(slot, {})
-    if target not in known:
-        yield (
-            f"`{path}` names '{target}', which is not part of what unmask ships for "
-            f"{'.'.join(slot) or 'a configuration'}"
-        )
-    elif not isinstance(partial, bool) or (partial and not known[target]):
-        yield f"`{path}` holds '_partial_', with which unmask ships no {target}"
+def _is_trusted(target: str) -> bool:
+    return any(target.startswith(f"{module}.") for module in trusted_modules())
 
 
-def _below(slot: Slot, key: str, *, is_argument: bool) -> Slot:
-    """Return the slot of a key, without names of items; what nests in itself is one slot."""
-    if (slot in _NAMED and not is_argument) or slot[-1:] == (key,):
-        return slot
-    if slot in _DATA_SETS:
-        return ("data",)
-    return (*slot, key)
+def _is_mentioned(target: str, slot: Slot) -> bool:
+    module, _, name = target.rpartition(".")
+    return module == _MENTIONED.get(slot) and name[:1].isupper()
 
 
-@cache
-def _shipped() -> dict[Slot, dict[str, bool]]:
-    found: dict[Slot, dict[str, bool]] = {}
-    root = conf_dir()
-    for path in sorted(root.rglob("*.yaml")):
-        group = path.relative_to(root).parent.parts
-        if group[:1] and group[0] in _NOT_BUILT:
-            continue
-        text = path.read_text()
-        if "_target_" in text:
-            _collect(_content(path, text), _group_slot(group, text), found, inside=False)
-    for slot, target in _ALSO:
-        found.setdefault(slot, {})[target] = False
-    return found
-
-
-def _content(path: Path, text: str) -> Any:  # noqa: ANN401 - YAML holds anything
-    try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not readable YAML: {error}.") from error
-
-
-def _group_slot(group: tuple[str, ...], text: str) -> Slot:
-    """Return where Hydra puts the content of a file of a group."""
-    if "# @package _global_" in text:
-        return ()
-    return slot_of(".".join(group)) if group else ()
-
-
-def _collect(node: Any, slot: Slot, found: dict[Slot, dict[str, bool]], *, inside: bool) -> None:  # noqa: ANN401 - YAML holds anything
-    if isinstance(node, list):
-        for item in node:
-            _collect(item, slot, found, inside=inside)
-    if not isinstance(node, dict):
-        return
-    target = node.get("_target_")
-    if isinstance(target, str):
-        targets = found.setdefault(slot, {})
-        targets[target] = targets.get(target, False) or node.get("_partial_") is True
-    is_target = target is not None
-    for key, value in node.items():
-        is_name = inside and not is_target
-        below = slot if is_name else _below(slot, str(key), is_argument=is_target)
-        _collect(value, below, found, inside=inside or is_target)
+def _offer(target: str) -> str:
+    package = target.partition(".")[0]
+    if package in _NOT_OFFERED:
+        return ""
+    return f" (where you trust who wrote {package}: trusted_modules=[{package}])"

@@ -2,14 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from hydra import compose
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_search_path import SearchPathQuery
+from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
@@ -20,8 +15,11 @@ from pydantic import ValidationError
 
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
+from unmask.config.older import MOVED
 from unmask.config.plugins import missing_plugin, missing_plugin_in
-from unmask.config.schema import BLEND, SINGLE, VERBS, _Section
+from unmask.config.schema import BLEND, SINGLE, VERBS, TrainConfig, _Section
+from unmask.config.search_path import own_folders, searched
+from unmask.config.shipped import targets
 from unmask.config.targets import (
     HYDRA_KEYS,
     describe,
@@ -29,6 +27,7 @@ from unmask.config.targets import (
     signature_parameters,
     target_problems,
 )
+from unmask.config.trust import require_own
 from unmask.core.errors import ConfigError, did_you_mean
 
 
@@ -44,41 +43,51 @@ def check_command_line(verb: str, arguments: list[str], *, config_dir: str | Non
     Raises:
         ConfigError: With all problems, a line each.
     """
-    with _configuration(config_dir):
+    with searched(own_folders(arguments, config_dir)), _configuration():
         problems, values, choices = _sort_overrides(spell_out_blend(arguments))
+        overrides = [_first_choice(override) for override in [*choices, *values]]
         try:
-            base = compose(verb, overrides=[_first_choice(override) for override in choices])
-        except HydraException as error:
-            raise _all([*problems, _sentence(error)]) from error
-        known = []
-        for override in values:
-            problem = _key_problem(override, base)
-            if problem:
-                problems.append(problem)
-            else:
-                known.append(_first_choice(override))
-        try:
-            overrides = [_first_choice(override) for override in choices] + known
-            config = compose(verb, overrides=overrides)
-            problems += config_problems(verb, config)
+            problems += config_problems(verb, compose(verb, overrides=overrides))
         except (HydraException, OmegaConfBaseException) as error:
-            problems.append(_sentence(error))
+            # Now it is worth composing once more, to name all that is wrong.
+            problems += _problems_one_by_one(verb, values, choices, _sentence(error))
     if problems:
         raise _all(problems)
 
 
-@contextmanager
-def _configuration(config_dir: str | None) -> Iterator[None]:
-    """Make Hydra look in our folder of configuration files, and in one more where it is given."""
-    search_path = create_config_search_path(str(conf_dir()))
-    if config_dir is not None:
-        folder = f"file://{Path(config_dir).resolve()}"
-        search_path.prepend("command-line", folder, anchor=SearchPathQuery(provider="schema"))
-    Hydra.create_main_hydra2("unmask", search_path)
+def _problems_one_by_one(
+    verb: str, values: list[Override], choices: list[Override], sentence: str
+) -> list[str]:
+    """List what is wrong with each override of a command line that does not compose as a whole.
+
+    Args:
+        verb: Names the primary configuration.
+        values: Overrides of values.
+        choices: Choices of groups, which exist.
+        sentence: What Hydra says of the whole, for want of anything better.
+    """
+    chosen = [_first_choice(override) for override in choices]
     try:
+        base = compose(verb, overrides=chosen)
+    except HydraException as error:
+        return [_sentence(error)]
+    found = {override.input_line: _key_problem(override, base) for override in values}
+    problems = [problem for problem in found.values() if problem]
+    if not problems:
+        return [sentence]
+    known = [_first_choice(one) for one in values if not found[one.input_line]]
+    try:
+        return problems + config_problems(verb, compose(verb, overrides=[*chosen, *known]))
+    except (HydraException, OmegaConfBaseException) as error:
+        return [*problems, _sentence(error)]
+
+
+@contextmanager
+def _configuration() -> Iterator[None]:
+    """Make Hydra look in our folder of configuration files."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         yield
-    finally:
-        GlobalHydra.instance().clear()
 
 
 def typed(verb: str, config: DictConfig) -> Any:  # noqa: ANN401 - one of five sections
@@ -95,6 +104,38 @@ def typed(verb: str, config: DictConfig) -> Any:  # noqa: ANN401 - one of five s
     if problems:
         raise _all(problems)
     return VERBS[verb].model_validate(OmegaConf.to_container(config, resolve=True))
+
+
+def typed_run(content: dict[str, Any]) -> TrainConfig:
+    """Turn the configuration that a run keeps into a typed section.
+
+    Only what is built from it, which are model, crops, clips and data sets, is compared with the
+    signatures that it names; the rest may be of another version.
+
+    Args:
+        content: What :func:`~unmask.config.foreign.read_foreign` returned.
+
+    Raises:
+        ConfigError: With all problems, a line each.
+    """
+    unset = _unset(content)
+    problems = [f"`{path}` is not set." for path in unset]
+    problems += _schema_problems(TrainConfig, content, unset)
+    for section in ("model", "prepare", "clips", "data", "eval"):
+        node = _without_augmentation(content.get(section))
+        for target in targets(node):
+            require_own(target)
+        problems += target_problems(node, section)
+    if problems:
+        raise _all(problems)
+    return TrainConfig.model_validate(content)
+
+
+def _without_augmentation(node: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+    if not isinstance(node, dict):
+        return node
+    kept = {key: value for key, value in node.items() if key != "augmentation"}
+    return {key: _without_augmentation(value) for key, value in kept.items()}
 
 
 def config_problems(verb: str, config: DictConfig) -> list[str]:
@@ -147,9 +188,7 @@ def _sort_overrides(arguments: list[str]) -> tuple[list[str], list[Override], li
 
 
 def _options(group: str) -> list[str]:
-    loader = GlobalHydra.instance().config_loader()
-    assert isinstance(loader, ConfigLoaderImpl)
-    return list(loader.get_group_options(group))
+    return list(GlobalHydra.instance().config_loader().get_group_options(group))
 
 
 def group_names() -> list[str]:
@@ -202,6 +241,8 @@ def _unknown_key(override: Override, node: Any, walked: list[str], part: str) ->
     place = ".".join(walked)
     key = override.key_or_group
     keys = set(node) - HYDRA_KEYS if isinstance(node, dict) else set()
+    if key in MOVED:
+        return f"`{key}` is a callback now: write {MOVED[key]}."
     if isinstance(node, dict) and "_target_" in node:
         target, _ = locate(str(node["_target_"]))
         parameters = set(signature_parameters(target) or {}) if target else set()

@@ -11,6 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from unmask.core.cores import available_cores
 from unmask.core.errors import ConfigError, DataError
 from unmask.core.files import write_text
 from unmask.faces.annotated import AnnotatedBox
@@ -41,7 +42,7 @@ from unmask.prepare.video import (
     prepare_video,
     remove_files,
 )
-from unmask.prepare.workers import WorkerFailure, available_cores, run_in_workers
+from unmask.prepare.workers import WorkerFailure, run_in_workers
 
 
 def prepare(

@@ -97,13 +97,6 @@ def _context(function: Callable[..., object]) -> BaseContext:
     return context
 
 
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _start(memory_limit_gb: float | None, on_start: Callable[[], object] | None) -> None:
     """Set up a worker: one thread, bounded memory, and an end with its parent."""
     if memory_limit_gb is not None and not torch.cuda.is_available():

@@ -205,6 +205,22 @@ def read_run_card(run_dir: Path) -> RunCard:
         k: v for k, v in content.items() if k in known
     }
     try:
-        return RunCard(**facts, others={k: v for k, v in content.items() if k not in known})
+        card = RunCard(**facts, others={k: v for k, v in content.items() if k not in known})
     except TypeError as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
+    require_below(run_dir, card.best_checkpoint)
+    return card
+
+
+def require_below(run_dir: Path, name: Any) -> Path:  # noqa: ANN401 - JSON holds anything
+    """Return a path that a run's own file names, which must lie in the run's folder.
+
+    Raises:
+        DataError: If it is no relative path, or leads out of the folder.
+    """
+    if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise DataError(
+            f"{run_dir / 'run.json'} names the checkpoint {name!r}, which does not lie in the "
+            "run's own folder; it was not opened."
+        )
+    return run_dir / name

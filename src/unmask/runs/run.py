@@ -14,6 +14,7 @@ from unmask.core.files import sha256_of_file
 from unmask.evaluation.embeddings import read_embeddings
 from unmask.evaluation.predictions import read_predictions, read_unscored
 from unmask.report.compare.variants import Recipe, read_recipe
+from unmask.runs.card import require_below
 
 # Whether the scored weights are those that validation chose.
 Checkpoint = Literal["chosen", "other", "unknown"]
@@ -164,7 +165,7 @@ def _checkpoint_of(run_dir: Path, facts: dict[str, Any]) -> Checkpoint:
     if "best_checkpoint" not in facts:
         return "chosen"  # an ensemble, or tables made elsewhere: nothing else was there to score
     scored, chosen = facts.get("scored_checkpoint"), facts.get("best_checkpoint_hash")
-    best = run_dir / str(facts["best_checkpoint"])
+    best = require_below(run_dir, facts["best_checkpoint"])
     if chosen is None and best.is_file():
         chosen = sha256_of_file(best)  # of a version that did not record it
     if scored is None or chosen is None:

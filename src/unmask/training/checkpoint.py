@@ -12,11 +12,12 @@ import torch
 
 from unmask.config.build import build_untrained
 from unmask.config.decides import deciding
+from unmask.config.older import modernised
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.reproducibility import package_versions
 from unmask.models.detector import ClipDetector
+from unmask.training.card_file import FORMAT, facts_in
 
-FORMAT = 1
 _WEIGHTS_PREFIX = "detector."
 
 
@@ -87,7 +88,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         path: A ``.ckpt`` file of a training run.
 
     Raises:
-        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask.
+        CheckpointError: If the file is missing, damaged, or not a checkpoint of unmask, or names a
+            class that neither a shipped configuration nor the person's own words allow.
     """
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint at {path}.")
@@ -96,16 +98,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:
         first_line = str(error).partition("\n")[0]
         raise CheckpointError(f"{path} is not a readable checkpoint: {first_line}") from error
-    if not isinstance(checkpoint, dict) or not {"unmask", "state_dict"} <= set(checkpoint):
-        raise CheckpointError(
-            f"{path} is not a checkpoint of unmask: it does not say which model it holds."
-        )
-    if checkpoint["unmask"].get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} has checkpoint format {checkpoint['unmask'].get('format')}, "
-            f"but this version reads {FORMAT}."
-        )
-    return checkpoint
+    facts_in(checkpoint, path)
+    opened: dict[str, Any] = checkpoint
+    return opened
 
 
 def check_resumable(path: Path, wanted: Provenance) -> dict[str, Any]:
@@ -164,7 +159,7 @@ def deciding_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     Earlier versions recorded more, such as the device on which faces were looked for.
     """
     names = {"crops": "prepare"}
-    sections = {names.get(name, name): section for name, section in recipe.items()}
+    sections = modernised({names.get(name, name): section for name, section in recipe.items()})
     found = deciding(sections, "weights", resumed=True)
     return {name: found[names.get(name, name)] for name in recipe if names.get(name, name) in found}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import lightning as L  # noqa: N812 - the library's own convention
 import pandas as pd
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 from unmask.core.errors import ConfigError, DataError
 from unmask.data.batch import Clip, collate_clips
@@ -21,6 +21,7 @@ from unmask.data.requests import PlannedRequests, RequestsInOrder, Share
 from unmask.data.samplers import SamplingPolicy
 from unmask.data.splits import check_splits, require_both_classes
 from unmask.data.store import FaceStore
+from unmask.training.loader_processes import Workers, loader_processes
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class ClipDataModule(L.LightningDataModule):
         image_size: Side in pixels that the detector takes.
         sampling: Which training clips each epoch holds.
         batch_size: Clips per step and device.
-        num_workers: Loader processes; 0 loads in the main process.
+        num_workers: Loader processes, or ``"auto"``; see
+            :func:`~unmask.training.loader_processes.loader_processes`.
         seed: The run's seed, for order and draws.
         allow_leak: Go on although splits share a video or an identity group.
 
@@ -64,7 +66,7 @@ class ClipDataModule(L.LightningDataModule):
         image_size: int,
         sampling: SamplingPolicy,
         batch_size: int,
-        num_workers: int,
+        num_workers: Workers,
         seed: int,
         allow_leak: bool = False,
     ) -> None:
@@ -76,7 +78,9 @@ class ClipDataModule(L.LightningDataModule):
             require_both_classes(videos, split)
         self.batch_size = batch_size
         # Cached features are read faster than a worker is started.
-        self.num_workers = 0 if all(one.features is not None for one in sets) else num_workers
+        self.num_workers: Workers = (
+            0 if all(one.features is not None for one in sets) else num_workers
+        )
         self.seed = seed
         self.train_clips, self.val_clips = (
             _clips_of(sets, split, layout=layout, image_size=image_size)
@@ -102,12 +106,12 @@ class ClipDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Clip]:
         """Return this process's share of the sampled, augmented training clips."""
+        if getattr(self.trainer, "overfit_batches", 0):
+            # Lightning wants a fixed order then; that of the first epoch mixes the classes.
+            return self._loader(Subset(self.train_clips, self.plan.rows_of(0).tolist()))
         share = self._share(together=self.plan.together)
-        return make_loader(
-            self.train_clips,
-            batch_size=self.batch_size,
-            num_workers=self.num_workers,
-            sampler=PlannedRequests(self.plan, seed=self.seed, share=share),
+        return self._loader(
+            self.train_clips, PlannedRequests(self.plan, seed=self.seed, share=share)
         )
 
     def val_dataloader(self) -> DataLoader[Clip]:
@@ -122,11 +126,18 @@ class ClipDataModule(L.LightningDataModule):
                 f"Split 'val' has {len(self.val_clips)} clips, too few for {share.num_ranks} "
                 "processes; lower trainer.devices."
             )
+        in_order = RequestsInOrder(len(self.val_clips), share) if share.num_ranks > 1 else None
+        return self._loader(self.val_clips, in_order)
+
+    def _loader(
+        self, clips: Dataset[Clip], sampler: Sampler[ClipRequest] | None = None
+    ) -> DataLoader[Clip]:
         return make_loader(
-            self.val_clips,
+            clips,
             batch_size=self.batch_size,
             num_workers=self.num_workers,
-            sampler=RequestsInOrder(len(self.val_clips), share) if share.num_ranks > 1 else None,
+            sampler=sampler,
+            for_gpu=self.trainer is not None and feeds_gpu(self.trainer),
         )
 
     def _share(self, *, together: int = 1) -> Share:
@@ -176,26 +187,37 @@ def make_loader(
     clips: Dataset[Clip],
     *,
     batch_size: int,
-    num_workers: int,
+    num_workers: Workers,
     sampler: Sampler[ClipRequest] | None = None,
+    for_gpu: bool = False,
 ) -> DataLoader[Clip]:
     """Build a loader of :class:`~unmask.data.batch.ClipBatch`.
 
     Args:
         clips: What to load.
         batch_size: Clips per batch; the last batch may be smaller.
-        num_workers: Loader processes.
+        num_workers: As of :class:`ClipDataModule`.
         sampler: The order; None takes the clips as they stand.
+        for_gpu: Keep batches in memory from which a GPU copies faster.
+
+    Raises:
+        ConfigError: If shared memory cannot hold the batches of so many processes.
     """
+    processes = loader_processes(num_workers, lambda: batch_size * clips[0].frames.nbytes)
     return DataLoader(
         clips,
         batch_size=batch_size,
         sampler=sampler,
-        num_workers=num_workers,
+        num_workers=processes,
         collate_fn=collate_clips,
         # Start-up costs seconds; the sampler, in the main process, carries the epoch's seeds.
-        persistent_workers=num_workers > 0,
+        persistent_workers=processes > 0,
         # A forked worker inherits locked OpenCV and OpenMP threads.
-        multiprocessing_context="forkserver" if num_workers > 0 else None,
-        pin_memory=False,
+        multiprocessing_context="forkserver" if processes > 0 else None,
+        pin_memory=for_gpu,
     )
+
+
+def feeds_gpu(trainer: L.Trainer) -> bool:
+    """Whether a trainer's batches go to a CUDA GPU."""
+    return bool(trainer.strategy.root_device.type == "cuda")

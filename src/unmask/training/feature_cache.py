@@ -15,9 +15,10 @@ from unmask.core.files import sha256_of_file, sha256_of_json, write_json
 from unmask.data.features import Crops, FeatureTable
 from unmask.data.store import FaceStore
 from unmask.models.detector import ClipDetector, Detector
-from unmask.training.datamodule import make_loader
+from unmask.training.datamodule import feeds_gpu, make_loader
 from unmask.training.features import EncodingTask, FeatureWriter
 from unmask.training.launch import ALONE
+from unmask.training.loader_processes import Workers
 
 # Raise it when a change to the reading of crops or to `Detector.encode` alters features.
 FEATURES_VERSION = 1
@@ -63,7 +64,7 @@ def cached_features(
     store: FaceStore,
     *,
     make_trainer: Callable[..., L.Trainer],
-    num_workers: int,
+    num_workers: Workers,
     data_dir: Path,
     batch_size: int = 32,
 ) -> FeatureTable:
@@ -75,15 +76,15 @@ def cached_features(
     Args:
         detector: Its backbone is frozen.
         store: The crops.
-        make_trainer: Builds the trainer from ``run_dir``, ``callbacks`` and ``loggers``; it says on
-            which device and in which precision.
+        make_trainer: Builds Lightning's trainer from ``default_root_dir``, ``callbacks`` and
+            ``logger``; it says on which device and in which precision.
         num_workers: Loader processes.
         data_dir: Where the features go.
         batch_size: Crops that pass the backbone together.
     """
     paths = _crops_to_read(store)
     with tempfile.TemporaryDirectory() as nowhere:
-        probe = make_trainer(run_dir=Path(nowhere), callbacks=[], loggers=[], **ALONE)
+        probe = make_trainer(default_root_dir=nowhere, callbacks=[], logger=False, **ALONE)
         facts = _facts(detector, store, paths, str(probe.precision))
     folder = data_dir / "features" / f"{store.dataset}-{sha256_of_json(facts)[:16]}"
     if not folder.is_dir():
@@ -97,10 +98,12 @@ def cached_features(
                 Crops(store.folder, paths, detector.image_size),
                 batch_size=batch_size,
                 num_workers=num_workers,
+                for_gpu=feeds_gpu(probe),
             )
-            make_trainer(run_dir=unfinished, callbacks=[writer], loggers=[], **ALONE).predict(
-                EncodingTask(detector), loader, return_predictions=False
+            trainer = make_trainer(
+                default_root_dir=unfinished, callbacks=[writer], logger=False, **ALONE
             )
+            trainer.predict(EncodingTask(detector), loader, return_predictions=False)
             writer.close()
             pd.DataFrame({"crop_path": paths}).to_parquet(unfinished / "crops.parquet")
             write_json(unfinished / "about.json", facts)

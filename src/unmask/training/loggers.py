@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
 
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
 
 WANDB_HOST = "https://api.wandb.ai"
 
@@ -21,9 +21,38 @@ class TolerantWandbLogger(WandbLogger):
 
     What it cannot log it gives up with one warning: an hour of training is worth more than its
     curve on a page, and ``metrics.csv`` has the curve.
+
+    Args:
+        save_dir: The run's folder, whose name the run gets and where its files are kept.
+        project: Project to log to.
+        entity: User or team; None is the account's default.
+        group: Runs of one sweep share a group.
+        tags: Labels to find the run by.
+        mode: ``"auto"`` is online where a key is configured, else offline: a first run needs no
+            account, and ``wandb sync`` uploads it later.
+        settings: Further keywords of Lightning's logger and of ``wandb.init``.
     """
 
     has_failed = False
+
+    def __init__(
+        self,
+        save_dir: str,
+        *,
+        project: str = "unmask",
+        entity: str | None = None,
+        group: str | None = None,
+        tags: list[str] | None = None,
+        mode: Literal["auto", "online", "offline", "disabled"] = "auto",
+        **settings: Any,  # noqa: ANN401 - of Lightning's logger and of wandb.init
+    ) -> None:
+        if mode == "auto":
+            mode = "online" if has_wandb_key() else "offline"
+        usual: dict[str, Any] = {"name": Path(save_dir).name, "log_model": False}
+        super().__init__(
+            save_dir=save_dir, project=project, entity=entity, group=group, tags=tags, mode=mode,
+            **usual | settings,
+        )  # fmt: skip
 
     def attempt(self, log: Callable[[], object]) -> None:
         """Log something, or warn once and log nothing from then on."""
@@ -58,39 +87,6 @@ class TolerantWandbLogger(WandbLogger):
                 experiment.finish()
         except Exception as error:  # noqa: BLE001 - as in `attempt`
             self._give_up(error)
-
-
-def make_csv_logger(*, run_dir: Path) -> CSVLogger:
-    """Build a logger that keeps ``metrics.csv`` in the run's folder."""
-    return CSVLogger(save_dir=run_dir.parent, name=run_dir.name, version="")
-
-
-def make_wandb_logger(
-    *,
-    run_dir: Path,
-    project: str = "unmask",
-    entity: str | None = None,
-    group: str | None = None,
-    tags: list[str] | None = None,
-    mode: Literal["auto", "online", "offline", "disabled"] = "auto",
-) -> TolerantWandbLogger:
-    """Build a logger to Weights & Biases.
-
-    Args:
-        run_dir: The run's folder, whose name the run gets and where its files are kept.
-        project: Project to log to.
-        entity: User or team; None is the account's default.
-        group: Runs of one sweep share a group.
-        tags: Labels to find the run by.
-        mode: ``"auto"`` is online where a key is configured, else offline: a first run needs no
-            account, and ``wandb sync`` uploads it later.
-    """
-    if mode == "auto":
-        mode = "online" if has_wandb_key() else "offline"
-    return TolerantWandbLogger(
-        name=run_dir.name, save_dir=run_dir, project=project, entity=entity, group=group,
-        tags=tags, mode=mode, log_model=False,
-    )  # fmt: skip
 
 
 def close_loggers(loggers: list[Logger]) -> None:

@@ -17,8 +17,9 @@ from unmask.evaluation.calibration import fit_calibration
 from unmask.evaluation.metrics import balanced_accuracy_threshold, decisions_at, roc_auc
 from unmask.evaluation.verdicts import fix_band
 from unmask.runs.run import Run, read_run
+from unmask.training.card_file import CARD_FORMAT, MODEL_FILE
 from unmask.training.checkpoint import read_checkpoint
-from unmask.training.release import CARD_FORMAT, MODEL_FILE, weights_hash, write_release
+from unmask.training.release import weights_hash, write_release
 
 _TEST_ROLES: Final = ("in_domain", "cross_dataset")
 SYNTHETIC: Final = "synthetic"

@@ -6,7 +6,7 @@ optimiser, with the card. Like every checkpoint it opens under ``weights_only=Tr
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
@@ -16,9 +16,6 @@ from unmask.core.files import atomic_path, sha256_of_file, sha256_of_json
 from unmask.data.dataset import ClipLayout
 from unmask.faces.extract import EXTRACTION_VERSION, FaceExtractor
 from unmask.training.checkpoint import deciding_recipe, read_checkpoint
-
-MODEL_FILE: Final = "model.ckpt"
-CARD_FORMAT: Final = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,28 +74,6 @@ def clip_recipe(checkpoint: dict[str, Any], path: Path) -> ClipRecipe:
         raise CheckpointError(f"The crops that {path} describes cannot be cut: {error}") from error
     extractor = FaceExtractor(**built)
     return ClipRecipe(extractor, str(crops.get("image_format", "jpeg")), layout, crops, clips)
-
-
-def card_of(checkpoint: dict[str, Any], path: Path) -> dict[str, Any] | None:
-    """Return a checkpoint's model card, or that of the released model made from it.
-
-    Args:
-        checkpoint: What :func:`~unmask.training.checkpoint.read_checkpoint` returned.
-        path: Where it lies; a run's own ``best.ckpt`` finds the card in the run's folder.
-
-    Returns:
-        The card, or None where there is none yet.
-    """
-    card = checkpoint["unmask"].get("card")
-    if isinstance(card, dict):
-        return card if card.get("format") == CARD_FORMAT else None
-    released = path.resolve().parent.parent / MODEL_FILE
-    if released == path.resolve() or not released.is_file():
-        return None
-    other = read_checkpoint(released)["unmask"].get("card")
-    if not isinstance(other, dict) or other.get("format") != CARD_FORMAT:
-        return None
-    return other if other.get("checkpoint_sha256") == sha256_of_file(path) else None
 
 
 def weights_hash(path: Path) -> str:

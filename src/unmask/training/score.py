@@ -25,6 +25,7 @@ from unmask.models.complexity import count_flops
 from unmask.models.detector import ClipDetector
 from unmask.runs.card import change_card, read_run_card, writing
 from unmask.training.launch import join
+from unmask.training.loader_processes import Workers
 from unmask.training.ranks import agreed, is_rank_zero
 from unmask.training.scores import KeptScores, ScoreFile, deciding_facts
 from unmask.training.scoring import ScoredClips, score_clips
@@ -94,7 +95,7 @@ def evaluate(
     layout: ClipLayout,
     trainer: L.Trainer,
     batch_size: int,
-    num_workers: int,
+    num_workers: Workers,
     run_dir: Path,
     checkpoint_hash: str,
     embeddings: bool = True,
@@ -229,7 +230,7 @@ def _write_vectors(path: Path, tables: list[pd.DataFrame]) -> None:
 
 
 def _speed_of(
-    outcomes: list[Outcome], trainer: L.Trainer, batch_size: int, num_workers: int
+    outcomes: list[Outcome], trainer: L.Trainer, batch_size: int, num_workers: Workers
 ) -> dict[str, Any]:
     """Say how fast clips were read and scored together; empty where none were."""
     timed = [(one.num_clips, one.seconds) for one in outcomes if one.seconds is not None]

@@ -13,7 +13,8 @@ from unmask.data.dataset import FaceClips
 from unmask.data.requests import RequestsInOrder, Share
 from unmask.evaluation.embeddings import embedding_rows
 from unmask.evaluation.predictions import VIDEO_KEY
-from unmask.training.datamodule import make_loader
+from unmask.training.datamodule import feeds_gpu, make_loader
+from unmask.training.loader_processes import Workers
 from unmask.training.ranks import gathered, is_rank_zero
 from unmask.training.task import ScoringTask
 
@@ -40,7 +41,7 @@ def score_clips(
     *,
     trainer: L.Trainer,
     batch_size: int,
-    num_workers: int,
+    num_workers: Workers,
     embeddings: bool = False,
 ) -> ScoredClips | None:
     """Score every clip of a split, over several processes each its share.
@@ -57,8 +58,13 @@ def score_clips(
         The scores; None on all processes but rank zero.
     """
     share = Share(batch_size, trainer.global_rank, trainer.world_size)
-    sampler = RequestsInOrder(len(clips), share) if share.num_ranks > 1 else None
-    loader = make_loader(clips, batch_size=batch_size, num_workers=num_workers, sampler=sampler)
+    loader = make_loader(
+        clips,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        sampler=RequestsInOrder(len(clips), share) if share.num_ranks > 1 else None,
+        for_gpu=feeds_gpu(trainer),
+    )
     means = VideoMeans(clips.clips) if embeddings and task.has_features else None
     sums = _Sums() if share.num_ranks > 1 and means is not None else None
     task.take_features = getattr(sums or means, "add", None)

@@ -1,14 +1,23 @@
 """From the typed sections of verbs to the objects that everything below receives."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from unmask.config.build import build, build_each
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig
 from unmask.prepare.datasets import DataSet, Preparation
+from unmask.training.launch import single_if_spawned
 from unmask.training.ranks import is_rank_zero
+from unmask.training.trainer_settings import (
+    checking_words,
+    for_scoring,
+    settled,
+    without_checks,
+)
 
 if TYPE_CHECKING:  # an index needs no PyTorch
+    import lightning as L  # noqa: N812 - the library's own convention
     from lightning.pytorch.callbacks import Callback
 
     from unmask.training.fit import Recipe
@@ -82,11 +91,27 @@ def make_recipe(config: TrainConfig) -> "Recipe":
         make_loss=build(config.loss),
         make_optimizer=build(config.optimizer),
         make_scheduler=build(config.scheduler) if config.scheduler else None,
-        make_trainer=build(config.trainer),
+        make_trainer=build(settled(config.trainer)),
         callbacks=callbacks,
         make_loggers=build_each(config.logger),
         seed=config.seed,
+        checking=checking_words(config.trainer),
     )
+
+
+def make_scorer(trainer: dict[str, Any]) -> "Callable[..., L.Trainer]":
+    """Build what makes the trainer that scores clips from ``default_root_dir`` and so on.
+
+    Raises:
+        ConfigError: If the settings would leave clips out.
+    """
+    factory: Callable[..., L.Trainer] = build(for_scoring(single_if_spawned(trainer)))
+    return factory
+
+
+def make_encoder(trainer: dict[str, Any]) -> "Callable[..., L.Trainer]":
+    """Build what makes the trainer that runs a frozen backbone over every crop, also in a check."""
+    return make_scorer(without_checks(trainer))
 
 
 def augmentation_of(config: DataConfig) -> Any:  # noqa: ANN401 - any callable on a clip

@@ -20,6 +20,7 @@ from unmask.report.protocol import Protocol
 from unmask.runs.card import RunCard, headline_metrics, read_json, read_run_card
 from unmask.runs.content import Changes, changes_since, content_of, read_content
 from unmask.training.checkpoint import read_detector
+from unmask.training.loader_processes import Workers
 from unmask.training.score import ScoredSplit, evaluate
 
 CONFIRMED: Final = 0
@@ -125,7 +126,7 @@ def verify(
     layout: ClipLayout,
     make_trainer: Callable[..., L.Trainer],
     batch_size: int,
-    num_workers: int,
+    num_workers: Workers,
     data_dir: Path,
 ) -> Verification:
     """Score a run's splits again from its checkpoint and compare with what ``run.json`` says.
@@ -135,7 +136,8 @@ def verify(
     Args:
         run_dir: The run's folder.
         layout: How tracks are cut into clips, as in training.
-        make_trainer: Builds the trainer from ``run_dir``, ``callbacks`` and ``loggers``.
+        make_trainer: Builds Lightning's trainer from ``default_root_dir``, ``callbacks`` and
+            ``logger``.
         batch_size: Clips per batch.
         num_workers: Loader processes.
         data_dir: Where face crops are looked for that are not where they were.
@@ -154,7 +156,7 @@ def verify(
             read_detector(checkpoint),
             [ScoredSplit(stores[name], split) for name in recorded for split in recorded[name]],
             layout=layout,
-            trainer=make_trainer(run_dir=Path(nowhere), callbacks=[], loggers=[]),
+            trainer=make_trainer(default_root_dir=nowhere, callbacks=[], logger=False),
             batch_size=batch_size,
             num_workers=num_workers,
             run_dir=Path(nowhere),

@@ -9,8 +9,9 @@ from typing import Any, Final
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import sha256_of_file
 from unmask.models.detector import ClipDetector
+from unmask.training.card_file import MODEL_FILE, card_of
 from unmask.training.checkpoint import read_checkpoint, read_detector
-from unmask.training.release import MODEL_FILE, ClipRecipe, card_of, clip_recipe
+from unmask.training.release import ClipRecipe, clip_recipe
 from unmask.verdict.faces import Cut
 from unmask.video.sampling import SamplingPolicy
 
@@ -126,7 +127,7 @@ def _file_of(path: Path) -> Path:
 
 def _open(path: Path, device: str) -> Member:
     checkpoint = read_checkpoint(path)
-    card = card_of(checkpoint, path)
+    card = card_of(checkpoint["unmask"], path)
     return Member(
         name=str(card["name"]) if card else path.stem,
         sha256=sha256_of_file(path),

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.errors import CheckpointError, DataError, UnmaskError
-from unmask.training.checkpoint import read_checkpoint
-from unmask.training.release import MODEL_FILE, card_of
+from unmask.training.card_file import MODEL_FILE, card_of, read_facts
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def find_checkpoints(patterns: str | Sequence[str]) -> list[Path]:
 
 def _opened(path: Path) -> LocalModel:
     try:
-        return LocalModel(path, card_of(read_checkpoint(path), path))
+        return LocalModel(path, card_of(read_facts(path), path))
     except UnmaskError as error:
         return LocalModel(path, None, str(error))
 

@@ -9,7 +9,8 @@ import yaml
 
 from unmask.config.build import build_foreign, build_untrained
 from unmask.config.location import conf_dir
-from unmask.config.trust import refuse_foreign, require_own, shipped_targets, slot_of, targets
+from unmask.config.shipped import shipped_targets, slot_of, targets
+from unmask.config.trust import refuse_foreign, require_own
 from unmask.core.errors import ConfigError
 
 HEAD = {"_target_": "unmask.models.heads.pooling.MeanHead", "_partial_": True}

@@ -7,8 +7,8 @@ from hydra import compose, initialize_config_dir
 
 from unmask.config.build import build, build_untrained
 from unmask.config.location import conf_dir
+from unmask.config.shipped import targets
 from unmask.config.targets import target_problems
-from unmask.config.trust import targets
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import ConfigError
 
@@ -60,7 +60,12 @@ def test_what_is_right_passes(arguments: list[str]) -> None:
         ("loader.batch_size=0", "`loader.batch_size=0`: input should be greater than 0."),
         ("loader.batch_size=two", "`loader.batch_size=two`: input should be a valid integer"),
         ("clips.num_frames=ten", "`clips.num_frames=ten`: input should be a valid integer"),
-        ("trainer.precision=16", "'16' is not a choice"),
+        ("trainer.precision=17", "'17' is not a choice; did you mean '16'?"),
+        ("trainer.precision=auot", "'auot' is not a choice; did you mean 'auto'?"),
+        ("trainer.channels_last=true", "is a callback now: write 'callbacks=[...,channels_last]'"),
+        ("+trainer.logger=true", "`trainer.logger`: unmask gives it to Trainer itself"),
+        ("trainer.max_epoch=3", "Trainer takes no argument 'max_epoch'; did you mean 'max_epochs'"),
+        ("loader.num_workers=-1", "must be auto, 0 for none, or a number of processes"),
         ("model.backbone.drop_path_rate=0.1", "write +model.backbone.drop_path_rate="),
         ("scheduler=null", "leave a group out with ~scheduler"),
         ("optimizer.lrr=interval(1e-5, 1e-2)", "AdamW takes no argument 'lrr'"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unmask.prepare.workers import WorkerFailure, available_cores, run_in_workers
+from unmask.prepare.workers import WorkerFailure, run_in_workers
 
 
 def outcomes(function, tasks, *, time_limit_seconds: float = 60) -> dict:  # noqa: ANN001
@@ -55,7 +55,3 @@ def test_a_worker_cannot_take_more_memory_than_it_may() -> None:
     )
     with pytest.raises(MemoryError):
         dict(found)
-
-
-def test_there_is_at_least_one_core() -> None:
-    assert available_cores() >= 1

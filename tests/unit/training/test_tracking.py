@@ -14,7 +14,7 @@ from wandb.proto import wandb_internal_pb2
 
 from unmask.core.files import write_json
 from unmask.training import tracking as module
-from unmask.training.loggers import TolerantWandbLogger, close_loggers, make_wandb_logger
+from unmask.training.loggers import TolerantWandbLogger, close_loggers
 from unmask.training.tracking import Tracking, log_results
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
@@ -103,7 +103,7 @@ def test_a_run_that_stopped_before_its_tests_logs_what_is_there(tmp_path: Path) 
 
 def test_offline_everything_waits_in_the_run_folder_for_its_upload(run_dir: Path) -> None:
     tracking = Tracking()
-    tracking.loggers = [make_wandb_logger(run_dir=run_dir, mode="offline")]
+    tracking.loggers = [TolerantWandbLogger(str(run_dir), mode="offline")]
     tracking.loggers[0].log_hyperparams({"seed": 0})
     tracking.loggers[0].log_metrics({"val/video_auc": 0.5}, step=1)
     tracking.log_results(run_dir)
@@ -156,7 +156,7 @@ def test_a_failure_is_said_once_and_ends_nothing(
 
     monkeypatch.setattr("wandb.init", fail)
     tracking = Tracking()
-    logger = make_wandb_logger(run_dir=run_dir, mode="offline")
+    logger = TolerantWandbLogger(str(run_dir), mode="offline")
     tracking.loggers = [logger]
     with caplog.at_level(logging.WARNING, logger="unmask"):
         logger.log_hyperparams({"seed": 0})
@@ -183,7 +183,7 @@ def test_results_that_cannot_be_logged_end_nothing(
     def fail(*_: Any) -> None:
         raise RuntimeError("the service died")
 
-    logger = make_wandb_logger(run_dir=run_dir, mode="offline")
+    logger = TolerantWandbLogger(str(run_dir), mode="offline")
     logger._experiment = Experiment()
     monkeypatch.setattr(module, "log_results", fail)
     tracking = Tracking()
@@ -197,7 +197,6 @@ def test_results_that_cannot_be_logged_end_nothing(
 
 
 def test_a_logger_that_never_logged_is_closed_without_starting(run_dir: Path) -> None:
-    logger = make_wandb_logger(run_dir=run_dir, mode="offline")
-    assert isinstance(logger, TolerantWandbLogger)
+    logger = TolerantWandbLogger(str(run_dir), mode="offline")
     close_loggers([logger])
     assert not (run_dir / "wandb").exists()

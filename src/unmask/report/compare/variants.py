@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import yaml
 
 from unmask.config.decides import deciding, leaves
-from unmask.core.errors import DataError
+from unmask.config.foreign import read_foreign
 from unmask.evaluation.footage import same_footage
 from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
 from unmask.report.wording import Block, blocks, mark_in
@@ -209,19 +208,14 @@ def read_recipe(run_dir: Path) -> Recipe | None:
         Setting -> value as JSON, or None where there is no configuration.
 
     Raises:
+        ConfigError: If it names what is not trusted.
         DataError: If the file is no such mapping.
     """
     path = run_dir / "config.yaml"
     if not path.is_file():
         return None
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise DataError(f"{path} is not readable YAML: {error}.") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path} holds no settings but a {type(content).__name__}.")
     # Variants are told apart by what they were trained with; their runs differ in the seed alone.
-    settings = leaves(deciding(content, "weights"))
+    settings = leaves(deciding(read_foreign(path), "weights"))
     return {
         name: json.dumps(value, sort_keys=True, default=str)
         for name, value in settings.items()
