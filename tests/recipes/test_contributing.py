@@ -56,11 +56,11 @@ def apply(change: str, root: Path) -> None:
     path.write_text(content)
 
 
-def run(command: str, folder: Path, **environment: str) -> None:
+def run(command: str, folder: Path) -> None:
     program, *words = shlex.split(command)
     done = subprocess.run(
         [sys.executable, *PROGRAMS[program], *words], cwd=folder, text=True, check=False,
-        capture_output=True, env=os.environ | {"PYTHONPATH": str(folder / "src")} | environment,
+        capture_output=True, env=os.environ | {"PYTHONPATH": f"{folder / 'src'}:{folder}"},
     )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
 
@@ -81,7 +81,7 @@ def clone(tmp_path: Path) -> Path:
 def test_there_is_a_recipe_for_each_part() -> None:
     assert list(recipes()) == [
         "A backbone", "A head", "A loss", "An augmentation", "A data set", "A metric",
-        "A configuration",
+        "A logger or a callback", "A package of your own", "A configuration",
     ]  # fmt: skip
 
 
@@ -96,6 +96,7 @@ def test_a_recipe_holds_as_it_is_written(title: str, clone: Path) -> None:
             apply(block.content, clone)
         elif block.language != "sh":
             assert not (clone / block.path).exists()
+            (clone / block.path).parent.mkdir(parents=True, exist_ok=True)
             (clone / block.path).write_text(block.content)
             written.append(block.path)
     run("ruff check .", clone)
