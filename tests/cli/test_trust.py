@@ -23,8 +23,8 @@ from unmask.config.foreign import read_foreign
 from unmask.config.trust import trust_modules
 from unmask.core.errors import UnmaskError
 from unmask.core.files import sha256_of_file
-from unmask.runs.card import read_run_card
-from unmask.runs.run import read_run
+from unmask.runs.card import RunCard
+from unmask.runs.run import Run
 from unmask.training.checkpoint import read_detector
 
 # Where code would write; each test has its own folder as working directory.
@@ -200,6 +200,10 @@ def change_card(run: Path, **changes: object) -> None:
     (run / "run.json").write_text(json.dumps(card | changes))
 
 
+def read_run_config(run: Path) -> object:
+    return Run.open(run).config
+
+
 @pytest.mark.parametrize("place", IN_CHECKPOINT)
 @pytest.mark.parametrize("payload", NODES)
 def test_no_checkpoint_runs_what_it_names(
@@ -223,7 +227,7 @@ def test_no_run_has_built_what_it_names(run_with: Callable[..., Path], payload: 
 @pytest.mark.parametrize("place", IN_CONFIG)
 def test_a_run_names_nothing_planted_anywhere(run_with: Callable[..., Path], place: str) -> None:
     run = run_with(place, NODES["a planted class"])
-    for read in (read_train_config, read_run):
+    for read in (read_train_config, read_run_config):
         with pytest.raises(UnmaskError, match=r"config\.yaml cannot be used: .*'planted\.Head'"):
             read(run)
 
@@ -231,7 +235,7 @@ def test_a_run_names_nothing_planted_anywhere(run_with: Callable[..., Path], pla
 @pytest.mark.parametrize("text", TEXTS)
 def test_no_text_of_a_run_is_more_than_data(run_with: Callable[..., Path], text: str) -> None:
     run = run_with(text=TEXTS[text])
-    for read in (read_train_config, read_run):
+    for read in (read_train_config, read_run_config):
         with pytest.raises(UnmaskError) as caught:
             read(run)
         assert "hunter2" not in str(caught.value)
@@ -253,8 +257,9 @@ def test_a_run_names_checkpoints_in_its_own_folder_alone(
 ) -> None:
     run = run_with()
     change_card(run, best_checkpoint=name)
-    for read in (read_run_card, read_run):
-        with pytest.raises(UnmaskError, match="does not lie in the run's own folder"):
+    message = "does not lie in the run's own folder|best_checkpoint: Input should be a valid string"
+    for read in (RunCard.read, Run.open):
+        with pytest.raises(UnmaskError, match=message):
             read(run)
 
 

@@ -24,7 +24,8 @@ from unmask.config.schema import VERBS, TrainConfig, sets_of
 from unmask.config.validate import typed
 from unmask.core.errors import ConfigError
 from unmask.prepare.datasets import store_folder
-from unmask.report.compare.variants import read_recipe
+from unmask.report.compare.variants import recipe_of
+from unmask.runs.run import Run
 from unmask.training.checkpoint import Provenance, differences
 from unmask.verbs.objects import make_dataset, make_preparation, recipe_settings
 
@@ -197,7 +198,7 @@ def hashes(crops: Path, tmp_path: Path) -> Hashes:
             "store": [store.name for store in stores],
             "resume": recipe_settings(config),
             "identity": training_identity(here),
-            "variant": read_recipe(tmp_path),
+            "variant": recipe_of(Run(tmp_path).config),
         }
 
     return ask
@@ -305,26 +306,40 @@ OLD_TRAINER = {
     "gradient_clip_val": 1.0, "accumulate_grad_batches": 1, "channels_last": False,
     "compile_backbone": False,
 }  # fmt: skip
+CHECKPOINTING = "unmask.training.callbacks.checkpointing"
+OLD_CHECKPOINT = [
+    {"_target_": f"{CHECKPOINTING}.BestCheckpoint", "monitor": "val/video_auc", "mode": "max"},
+    {"_target_": f"{CHECKPOINTING}.LatestCheckpoint"},
+]
 
 
-def test_a_checkpoint_of_an_earlier_version_is_compared_by_what_decides() -> None:
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({}, []),
+        ({"batch_size": 2}, ["loader"]),
+        ({"trainer": OLD_TRAINER | {"precision": "16-mixed"}}, ["trainer"]),
+        ({"trainer": OLD_TRAINER | {"channels_last": True}}, ["callbacks"]),  # what it is today
+        ({"checkpoint": [OLD_CHECKPOINT[0] | {"monitor": "val/loss"}]}, ["callbacks"]),
+        ({"sampler": {"_target_": "x"}}, ["sampler"]),
+    ],
+)
+def test_a_checkpoint_of_an_earlier_version_is_compared_by_what_decides(
+    change: dict[str, Any], named: list[str]
+) -> None:
     wanted = recipe_settings(config_of())
     crops = wanted["crops"]
-    old = wanted | {
+    # As it was written: faces were looked for on a device, and the parts had other names.
+    old = {k: v for k, v in wanted.items() if k not in ("loader", "data", "callbacks")} | {
         "crops": crops | {"detector": crops["detector"] | {"device": "cuda", "batch_size": 8}},
         "trainer": OLD_TRAINER,
         "batch_size": 4,
         "augmentation": {},
-        "checkpoint": [],
+        "checkpoint": OLD_CHECKPOINT,
     }
-    del old["loader"]
     facts = Provenance(model={}, dataset="d", manifest_hash="m", seed=0, recipe=wanted)
-    found = vars(Provenance(model={}, dataset="d", manifest_hash="m", seed=0, recipe=old))
-    assert differences(found, facts) == []
-    found["recipe"] = old | {"trainer": OLD_TRAINER | {"precision": "16-mixed"}}
-    assert [one.partition(" ")[0] for one in differences(found, facts)] == ["trainer"]
-    found["recipe"] = old | {"trainer": OLD_TRAINER | {"channels_last": True}}
-    assert [one.partition(" ")[0] for one in differences(found, facts)] == ["trainer"]
+    found = vars(Provenance(model={}, dataset="d", manifest_hash="m", seed=0, recipe=old | change))
+    assert [one.partition(" ")[0] for one in differences(found, facts)] == named
 
 
 def test_a_search_of_an_earlier_version_goes_on(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from unmask.models.detector import ClipDetector, Detector
 from unmask.models.heads.pooling import MeanHead
 from unmask.models.plain_cnn import PlainCNN
 from unmask.models.tall import TallDetector
-from unmask.runs.card import RunCard, change_card, read_run_card
+from unmask.runs.card import RunCard
+from unmask.runs.run import Run
 from unmask.training import score as module
 from unmask.training.callbacks.speed import ChannelsLast
 from unmask.training.score import Evaluation, ScoredSplit, evaluate
@@ -86,7 +87,7 @@ def card_of(run_dir: Path, **facts: Any) -> None:
         name="run", model="m", data="d", source_dataset="toy", seed=0, num_parameters=1,
         num_trainable=1, best_checkpoint="checkpoints/best.ckpt", best_epoch=0, val_video_auc=0.5,
     )  # fmt: skip
-    replace(card, **facts).save(run_dir)
+    card.model_copy(update=facts).save(run_dir)
 
 
 def bytes_of(run_dir: Path) -> list[bytes]:
@@ -148,7 +149,7 @@ def test_other_weights_replace_everything_and_the_first_are_remembered(
     changed = score((store, "test"), network=network, checkpoint_hash="cd")
     assert changed.outcomes[0].changed == ("checkpoint",)
     assert set(read_predictions(tmp_path / "run/predictions.parquet")["split"]) == {"test"}
-    assert read_run_card(tmp_path / "run").scored_checkpoint == "cd"
+    assert RunCard.read(tmp_path / "run").scored_checkpoint == "cd"
     score((store, "val"), (store, "test"))
     assert calls == ["toy/val", "toy/test", "toy/test"]
     assert bytes_of(tmp_path / "run") == before
@@ -298,7 +299,7 @@ def test_a_call_killed_between_the_tables_leaves_none_that_are_kept(
         with pytest.raises(KeyboardInterrupt):
             score((store, "test"), checkpoint_hash="cd")
     # What the file holds is still of "ab", and is taken for nobody's.
-    assert read_run_card(run_dir).scored_checkpoint is None
+    assert RunCard.read(run_dir).scored_checkpoint is None
     score((store, "test"), checkpoint_hash="cd")
     assert set(read_predictions(run_dir / "predictions.parquet")["split"]) == {"test"}
 
@@ -333,7 +334,8 @@ def test_tables_of_a_run_from_before_the_cache_are_kept(
         path.unlink()
     score((store, "test"))
     assert set(read_predictions(run_dir / "predictions.parquet")["split"]) == {"val", "test"}
-    change_card(run_dir, lambda card: replace(card, scored_checkpoint=None))
+    with Run(run_dir).edit() as write:
+        write(scored_checkpoint=None)
     score((store, "test"))
     assert set(read_predictions(run_dir / "predictions.parquet")["split"]) == {"test"}
 

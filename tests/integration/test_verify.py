@@ -20,6 +20,7 @@ from unmask.data.store import FaceStore
 from unmask.evaluation.predictions import read_predictions, write_predictions
 from unmask.report.write import report
 from unmask.runs.card import RunCard
+from unmask.runs.content import content_of, write_content
 from unmask.training.checkpoint import Provenance, read_detector
 from unmask.training.score import ScoredSplit, evaluate
 from unmask.verbs.verify import Comparison, Verification, verify
@@ -32,6 +33,7 @@ MODEL = {
     "head": {"_target_": "unmask.models.heads.pooling.MeanHead", "_partial_": True},
 }  # fmt: skip
 LAYOUT = ClipLayout(num_frames=2)
+CONTENT = "videos, splits and face crops of toy"
 BEST = "checkpoints/best.ckpt"
 
 
@@ -58,6 +60,7 @@ def run_dir(store: FaceStore, tmp_path: Path) -> Path:
     facts = Provenance(MODEL, "toy", store.manifest_hash, 0).to_dict()
     torch.save({"unmask": facts, "state_dict": state}, folder / BEST)
     (folder / "config.yaml").write_text("seed: 0\n")
+    write_content(folder, [content_of(store)])
     RunCard(
         name="run", model="m", data="d", source_dataset="toy", seed=0, num_parameters=1,
         num_trainable=1, best_checkpoint=BEST, best_epoch=0, val_video_auc=0.5,
@@ -110,7 +113,8 @@ def test_a_run_is_confirmed_as_it_was_left(run_dir: Path, check: Verify) -> None
         [
             "weights, best.ckpt", "config.yaml", "manifest of toy",
             "videos and labels of toy, test", "videos and labels of toy, train",
-            "videos and labels of toy, val", "scores of toy, test", "scores of toy, val",
+            "videos and labels of toy, val", CONTENT,
+            "scores of toy, test", "scores of toy, val",
             "metrics.json",
         ],
         "equal",
@@ -220,7 +224,11 @@ def test_a_changed_manifest_is_found_and_its_split_named(
     videos = store.videos.assign(label=store.videos["label"].mask(is_first, 0))
     write_table(store.folder / "videos.parquet", "videos", videos)
     verification = check(run_dir)
-    assert differing(verification) == ["manifest of toy", "videos and labels of toy, train"]
+    assert differing(verification) == [
+        "manifest of toy", "videos and labels of toy, train", CONTENT,
+    ]  # fmt: skip
+    [check_of_content] = [one for one in verification.checks if one.what == CONTENT]
+    assert check_of_content.detail == "'toy': 1 with another label (toy/swap/train0)"
     assert verification.exit_code == 1
 
 
@@ -231,7 +239,7 @@ def test_a_video_that_left_a_test_split_is_found(
     videos = store.videos[store.videos["video_id"] != "toy/swap/test0"]
     write_table(store.folder / "videos.parquet", "videos", videos)
     assert differing(check(run_dir)) == [
-        "manifest of toy", "videos and labels of toy, test", "scores of toy, test",
+        "manifest of toy", "videos and labels of toy, test", CONTENT, "scores of toy, test",
     ]  # fmt: skip
 
 
@@ -261,9 +269,10 @@ def test_what_an_old_card_does_not_record_is_said_and_not_held_against_it(
     for name in ("split_hashes", "config_hash"):
         del card[name]
     write_json(run_dir / "run.json", card)
+    (run_dir / "splits.parquet").unlink()
     verification = check(run_dir)
     unknown = [one.what for one in verification.checks if one.state == "not recorded"]
-    assert len(unknown) == 4
+    assert len(unknown) == 5
     assert verification.exit_code == 0
     del card["metrics"]
     write_json(run_dir / "run.json", card)

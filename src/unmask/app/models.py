@@ -9,15 +9,15 @@ from typing import Final, cast, get_args
 
 from unmask.app.html import name_of
 from unmask.core.errors import ConfigError, did_you_mean
+from unmask.core.voting import VotingRule
 from unmask.verdict.evidence import Evidence
 from unmask.verdict.models import LocalModel
 from unmask.verdict.predictor import Predictor
 from unmask.verdict.progress import OnStage, ShouldStop
 from unmask.verdict.source import InputLimits
-from unmask.verdict.voting import Rule
 from unmask.video.sampling import UniformSampling
 
-RULES: Final[tuple[Rule, ...]] = get_args(Rule)
+RULES: Final[tuple[VotingRule, ...]] = get_args(VotingRule)
 MAX_OPEN_PREDICTORS: Final = 3
 MAX_NUM_FRAMES: Final = 100
 
@@ -116,7 +116,7 @@ class Judge:
             if key not in self._open:
                 self._open[key] = Predictor(
                     [self.models[name].path for name in question.models],
-                    voting=cast("Rule", question.voting),  # checked by Question
+                    voting=cast("VotingRule", question.voting),  # checked by Question
                     sampling=UniformSampling(question.num_frames) if question.num_frames else None,
                     device=self._device,
                     limits=self._limits,

@@ -1,7 +1,6 @@
 """`unmask evaluate`: score a trained run, also on data sets that it has never seen."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from unmask.cli.report import write_report
 from unmask.cli.run_data import RunData, open_run_data
 from unmask.cli.tables import audit_table
 from unmask.config.build import build_foreign
-from unmask.config.foreign import read_foreign
 from unmask.config.schema import (
     BlendConfig,
     DataConfig,
@@ -29,13 +27,10 @@ from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.detector import ClipDetector
 from unmask.prepare.datasets import Preparation, store_folder
-from unmask.runs.card import (
-    RunCard,
-    change_card,
-    read_run_card,
-    writing,
-)
+from unmask.runs.card import RunCard
 from unmask.runs.content import add_content, copy_for_other_data
+from unmask.runs.files import CONFIG_FILE
+from unmask.runs.run import Run
 from unmask.training.checkpoint import read_detector
 from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
@@ -104,82 +99,91 @@ def score_run(
         DataError: If a set shares something with training, unless that is allowed, or is not as
             the run has recorded it.
     """
-    card = read_run_card(run_dir)
-    trained = read_train_config(run_dir, config_hash=card.config_hash)
-    checkpoint = _own_weights(checkpoint, run_dir, card, trained)
-    weights = hash_of_weights(checkpoint, run_dir / card.best_checkpoint)
-    run_dir, data = _data_of(run_dir, card, trained, plan, data_dir, changed_data_dir)
+    run = Run.open(run_dir)
+    trained = read_train_config(run_dir, config_hash=run.card.config_hash)
+    checkpoint = _own_weights(checkpoint, run, trained)
+    weights, allow = hash_of_weights(checkpoint, run.best), allow_leak or run.card.leak_allowed
+    run, data = _data_of(run, trained, plan, data_dir, changed_data_dir)
     if leaks is None:
-        leaks = require_no_leak(data.own, data.others, allow_leak=allow_leak or card.leak_allowed)
+        leaks = require_no_leak(data.own, data.others, allow_leak=allow)
     detector = read_detector(checkpoint)
     layout = build_foreign(trained.clips, "clips")
-    flops = _flops_of(detector, layout.num_frames, card)
+    flops = _flops_of(detector, layout.num_frames, run.card)
     evaluation = score(
         detector,
         _splits_to_score(data.own, data.others),
         layout=layout,
-        trainer=make_scorer(trainer)(default_root_dir=run_dir, callbacks=[], logger=False),
+        trainer=make_scorer(trainer)(default_root_dir=run.folder, callbacks=[], logger=False),
         batch_size=loader.batch_size,
         num_workers=loader.num_workers,
-        run_dir=run_dir,
+        run_dir=run.folder,
         checkpoint_hash=weights,
         embeddings=plan.embeddings,
     )
-    change = partial(
-        _with_scores, stores=[*data.own, *data.others], leaks=leaks, leak_allowed=allow_leak,
-        scoring=evaluation.scoring, flops_per_clip=flops, frames_per_clip=layout.num_frames,
-    )  # fmt: skip
     if is_rank_zero():
-        _record(run_dir, evaluation, change, data)
-    return run_dir
+        facts = {"flops_per_clip": flops, "frames_per_clip": layout.num_frames}
+        _record(run, evaluation, data, leaks, allow_leak=allow_leak, facts=facts)
+    return run.folder
 
 
 def _record(
-    run_dir: Path,
+    run: Run,
     evaluation: Evaluation,
-    change: Callable[[RunCard], RunCard],
     data: RunData,
+    leaks: dict[str, int],
+    *,
+    allow_leak: bool,
+    facts: dict[str, Any],
 ) -> None:
-    """Say what was scored, and write it into the run's card."""
+    """Say what was scored, and how fast, and write it into the run's card."""
     for outcome in evaluation.outcomes:
         console.print(str(outcome), highlight=False, soft_wrap=True)
-    with writing(run_dir):
-        change_card(run_dir, change)
-        add_content(run_dir, data.content)
+    stores = [*data.own, *data.others]
+    with run.edit() as write:
+        card = run.card
+        found = {kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()}
+        write(
+            manifest_hashes=card.manifest_hashes | {s.dataset: s.manifest_hash for s in stores},
+            split_hashes=card.split_hashes | {s.dataset: split_hashes(s.videos) for s in stores},
+            stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},
+            leak_allowed=card.leak_allowed or allow_leak,
+            leaks=card.leaks | found,
+            scoring=evaluation.scoring or card.scoring,
+            **facts,
+        )
+        add_content(run.folder, data.content)
 
 
 def _data_of(
-    run_dir: Path,
-    card: RunCard,
+    run: Run,
     trained: TrainConfig,
     plan: EvalConfig,
     data_dir: Path,
     changed_data_dir: Path | None,
-) -> tuple[Path, RunData]:
-    """Open what is scored, and say in which folder: a copy of the run where its data changed."""
+) -> tuple[Run, RunData]:
+    """Open what is scored, and the run that it is: a copy where its data have changed."""
     preparation = make_preparation(trained.prepare)
     require_names_apart(trained.data, plan.datasets, preparation, data_dir)
-    data = open_run_data(trained, plan, preparation, data_dir=data_dir, run_dir=run_dir, card=card)
+    data = open_run_data(run, trained, plan, preparation, data_dir=data_dir)
     if not data.changes or changed_data_dir is None:
-        data.require_unchanged(run_dir)
-        return run_dir, data
-    on_rank_zero(partial(copy_for_other_data, run_dir, changed_data_dir, data.changes))
-    return changed_data_dir, data.without_trained()
+        data.require_unchanged(run.folder)
+        return run, data
+    on_rank_zero(partial(copy_for_other_data, run, changed_data_dir, data.changes))
+    return Run.open(changed_data_dir), data.without_trained()
 
 
-def _own_weights(
-    checkpoint: Path | None, run_dir: Path, card: RunCard, trained: TrainConfig
-) -> Path:
+def _own_weights(checkpoint: Path | None, run: Run, trained: TrainConfig) -> Path:
     """Return the weights to score, refusing foreign ones before anything long begins."""
     if checkpoint is None:
-        best = run_dir / card.best_checkpoint
-        if best.is_file() and card.best_checkpoint_hash not in (None, sha256_of_file(best)):
+        if run.best.is_file() and run.card.best_checkpoint_hash not in (
+            None, sha256_of_file(run.best)
+        ):  # fmt: skip
             raise CheckpointError(
-                f"{best} holds other weights than those that validation chose, as run.json records "
-                f"them; score them with checkpoint={best}, and every number is marked."
+                f"{run.best} holds other weights than those that validation chose, as run.json "
+                f"records them; score them with checkpoint={run.best}, and every number is marked."
             )
-        return best
-    require_own_weights(checkpoint, run_dir, card, model=trained.model)
+        return run.best
+    require_own_weights(checkpoint, run, model=trained.model)
     return checkpoint
 
 
@@ -188,31 +192,6 @@ def _flops_of(detector: ClipDetector, num_frames: int, card: RunCard) -> int:
     if card.flops_per_clip is not None and card.frames_per_clip == num_frames:
         return card.flops_per_clip
     return operations_per_clip(detector, num_frames)
-
-
-def _with_scores(
-    card: RunCard,
-    *,
-    stores: list[FaceStore],
-    leaks: dict[str, int],
-    leak_allowed: bool,
-    scoring: dict[str, Any],
-    flops_per_clip: int,
-    frames_per_clip: int,
-) -> RunCard:
-    """Add what was scored, and how fast, to the facts of a run."""
-    return replace(
-        card,
-        flops_per_clip=flops_per_clip,
-        frames_per_clip=frames_per_clip,
-        manifest_hashes=card.manifest_hashes | {s.dataset: s.manifest_hash for s in stores},
-        split_hashes=card.split_hashes | {s.dataset: split_hashes(s.videos) for s in stores},
-        stores=card.stores | {s.dataset: str(s.folder.resolve()) for s in stores},
-        leak_allowed=card.leak_allowed or leak_allowed,
-        leaks=card.leaks
-        | {kind: max(count, card.leaks.get(kind, 0)) for kind, count in leaks.items()},
-        scoring=scoring or card.scoring,
-    )
 
 
 def require_names_apart(
@@ -306,13 +285,13 @@ def read_train_config(run_dir: Path, *, config_hash: str | None = None) -> Train
             configurations name at its place, which is then not imported.
         DataError: If there is none.
     """
-    path = run_dir / "config.yaml"
+    path = run_dir / CONFIG_FILE
     if not path.is_file():
-        raise DataError(f"{run_dir} holds no config.yaml, which `unmask train` writes.")
+        raise DataError(f"{run_dir} holds no {CONFIG_FILE}, which `unmask train` writes.")
     if config_hash is not None and sha256_of_file(path) != config_hash:
         raise ConfigError(
             f"{path} is not the one that the run was trained with, as run.json records it; "
             "bring the file back, or train again."
         )
-    trained: TrainConfig = typed_run(read_foreign(path))
+    trained: TrainConfig = typed_run(Run(run_dir).config or {})
     return trained

@@ -27,6 +27,7 @@ from unmask.config.trust import trust_command_line
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import ConfigError, UnmaskError
 from unmask.runs.claim import RUN_FOLDER_VARIABLE
+from unmask.runs.files import CONFIG_FILE
 from unmask.runs.sweep import (
     JobRecord,
     JobResult,
@@ -71,7 +72,7 @@ class Call:
 
     def save_config(self) -> None:
         """Write the resolved configuration beside the results."""
-        OmegaConf.save(OmegaConf.create(self.content), self.run_dir / "config.yaml")
+        OmegaConf.save(OmegaConf.create(self.content), self.run_dir / CONFIG_FILE)
 
 
 def run_verb(

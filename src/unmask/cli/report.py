@@ -9,7 +9,7 @@ from unmask.core.errors import DataError
 from unmask.report.wording import headline
 from unmask.report.write import ReportSummary, report_runs
 from unmask.report.write import report as report_run
-from unmask.runs.run import MOST_LEVELS, find_runs, has_tables
+from unmask.runs.run import MOST_LEVELS, Run
 
 
 def report(arguments: list[str]) -> None:
@@ -32,8 +32,8 @@ def scored_runs(pattern: str, *, levels: int = MOST_LEVELS) -> list[Path]:
     Raises:
         DataError: If no finished run matches, or none of them has predictions.
     """
-    finished = find_runs(pattern, levels=levels)
-    scored = [path for path in finished if has_tables(path)]
+    finished = Run.find(pattern, levels=levels)
+    scored = [run for run in finished if run.has_tables]
     if not finished:
         raise DataError(
             f"No finished training run matches runs='{pattern}'; "
@@ -42,16 +42,18 @@ def scored_runs(pattern: str, *, levels: int = MOST_LEVELS) -> list[Path]:
     if not scored:
         raise DataError(
             f"No run that matches runs='{pattern}' has whole tables of predictions; "
-            f"`unmask evaluate run={finished[0]}` makes them."
+            f"`unmask evaluate run={finished[0].folder}` makes them."
         )
-    for run in sorted(set(finished) - set(scored)):
-        console.print(
-            f"Left out, because it has no whole tables of predictions: {run}", soft_wrap=True
-        )
-    return scored
+    for run in finished:
+        if run not in scored:
+            console.print(
+                f"Left out, because it has no whole tables of predictions: {run.folder}",
+                soft_wrap=True,
+            )
+    return [run.folder for run in scored]
 
 
-def write_report(run_dir: Path, plan: EvalConfig, *, seed: int) -> None:
+def write_report(run_dir: Path, plan: EvalConfig, *, seed: int) -> ReportSummary:
     """Write the report of a run into its folder, and say what it says and where it is.
 
     Args:
@@ -59,16 +61,16 @@ def write_report(run_dir: Path, plan: EvalConfig, *, seed: int) -> None:
         plan: How videos are scored and intervals drawn.
         seed: Of the bootstrap.
     """
-    _say(
-        report_run(
-            run_dir,
-            num_resamples=plan.num_resamples,
-            how=plan.video_score,
-            top_k=plan.top_k,
-            unscored=plan.unscored,
-            seed=seed,
-        )
+    summary = report_run(
+        run_dir,
+        num_resamples=plan.num_resamples,
+        how=plan.video_score,
+        top_k=plan.top_k,
+        unscored=plan.unscored,
+        seed=seed,
     )
+    _say(summary)
+    return summary
 
 
 def write_overview(runs: list[Path], plan: EvalConfig, *, seed: int, out_dir: Path) -> None:

@@ -10,7 +10,8 @@ from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
 from unmask.faces.extract import EXTRACTION_VERSION
 from unmask.prepare.datasets import refresh_store, store_folder
-from unmask.runs.identity import FinishedRun, crops_identity, find_finished, unscored_sets
+from unmask.runs.identity import crops_identity, find_finished, not_trained_again, unscored_sets
+from unmask.runs.run import Run
 from unmask.training.launch import ALONE
 from unmask.training.trainer_settings import checking_words
 from unmask.verbs.objects import make_dataset, make_preparation
@@ -36,7 +37,7 @@ def training_identity(config: TrainConfig) -> dict[str, Any] | None:
     }
 
 
-def find_trained(config: TrainConfig) -> FinishedRun | None:
+def find_trained(config: TrainConfig) -> Run | None:
     """Return the finished run that this training would repeat, unless that is asked for."""
     if config.rerun or config.resume is not None or checking_words(config.trainer):
         return None
@@ -44,9 +45,9 @@ def find_trained(config: TrainConfig) -> FinishedRun | None:
     return find_finished(config.paths.outputs_dir, facts) if facts is not None else None
 
 
-def complete_tests(config: TrainConfig, finished: FinishedRun) -> None:
+def complete_tests(config: TrainConfig, finished: Run) -> None:
     """Say that a run is not trained again, and score the test sets that it has no scores of."""
-    console.print(finished.describe(), highlight=False, soft_wrap=True)
+    console.print(not_trained_again(finished), highlight=False, soft_wrap=True)
     if not config.test:
         return
     tested = config.eval.datasets

@@ -19,6 +19,7 @@ from unmask.runs.content import (
     read_content,
     require_same_hashes,
 )
+from unmask.runs.run import Run
 from unmask.verbs.objects import make_dataset
 
 # A run is never scored on what it was trained on.
@@ -70,13 +71,7 @@ class RunData:
 
 
 def open_run_data(
-    trained: TrainConfig,
-    plan: EvalConfig,
-    preparation: Preparation,
-    *,
-    data_dir: Path,
-    run_dir: Path,
-    card: RunCard,
+    run: Run, trained: TrainConfig, plan: EvalConfig, preparation: Preparation, *, data_dir: Path
 ) -> RunData:
     """Open what a run was trained on, and what else it is tested on, cut in the same way.
 
@@ -84,19 +79,18 @@ def open_run_data(
     recorded name below ``data_dir``; whichever holds what the run was trained on is taken.
 
     Args:
-        trained: The run's configuration.
+        run: The run.
+        trained: Its configuration.
         plan: What else is tested on.
         preparation: How faces are cut.
         data_dir: Where face crops lie.
-        run_dir: The run's folder.
-        card: Its ``run.json``.
 
     Raises:
         DataError: If a store cannot be opened, or an old run's data have changed.
     """
-    recorded = read_content(run_dir)
+    recorded = read_content(run.folder)
     opened = [
-        _open_own(one, preparation, data_dir, card, recorded) for one in sets_of(trained.data)
+        _open_own(one, preparation, data_dir, run.card, recorded) for one in sets_of(trained.data)
     ]
     own = [store for store, _ in opened]
     others = [
@@ -105,7 +99,7 @@ def open_run_data(
     content = [table for _, table in opened]
     content += [_tests_of(store) for store in others if store.dataset not in _names(own)]
     if recorded is None:
-        require_same_hashes(run_dir, card, content)
+        require_same_hashes(run, content)
         return RunData(own, others, content, [])
     changes = [changes_since(recorded, table) for table in content]
     return RunData(own, others, content, [one for one in changes if one is not None])

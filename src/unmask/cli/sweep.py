@@ -11,6 +11,8 @@ from unmask.config.schema import TrainConfig
 from unmask.config.trust import trust_command_line
 from unmask.config.validate import typed
 from unmask.report.write import report_runs
+from unmask.runs.files import CONFIG_FILE
+from unmask.runs.run import Run
 from unmask.runs.sweep import JobRecord, find_report, report_key, save_sweep
 from unmask.training.model_card import release
 
@@ -28,7 +30,7 @@ def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
         records: Its jobs.
     """
     runs = list(dict.fromkeys(Path(r.run_dir) for r in records if r.run_dir is not None))
-    tested = [run for run in runs if (run / "predictions.parquet").is_file()]
+    tested = [run for run in runs if Run(run).is_finished and Run(run).has_tables]
     config = _config_of_a_job(sweep_dir)
     if not tested or config is None or not config.test:
         save_sweep(sweep_dir, records, key=None, report=None)
@@ -55,7 +57,7 @@ def _config_of_a_job(sweep_dir: Path) -> TrainConfig | None:
 
     Jobs that ran in other processes were composed from this very command line.
     """
-    paths = sorted(sweep_dir.glob("*/config.yaml"))
+    paths = sorted(sweep_dir.glob(f"*/{CONFIG_FILE}"))
     contents = [
         content for path in paths if isinstance(content := OmegaConf.load(path), DictConfig)
     ]

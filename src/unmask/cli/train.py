@@ -21,7 +21,9 @@ from unmask.models.detector import ClipDetector, Detector, check_clip_length
 from unmask.prepare.datasets import open_store
 from unmask.runs.card import RunCard, source_state
 from unmask.runs.content import content_of, require_same_content, write_content
+from unmask.runs.files import CONFIG_FILE
 from unmask.runs.identity import save_identity
+from unmask.runs.run import Run
 from unmask.runs.sweep import JobResult
 from unmask.training.checkpoint import Provenance
 from unmask.training.datamodule import ClipDataModule, TrainingSet
@@ -56,18 +58,18 @@ def _train(call: Call) -> JobResult:
     refuse_unrebuildable(call.content)
     if is_rank_zero():
         call.save_config()
-    tracking = Tracking()
+    tracking, written = Tracking(), None
     try:
         result = _trained(call, tracking)
         if not is_rank_zero() or checking_words(config.trainer):
             return result
         if config.test and not call.in_sweep:
-            write_report(result.run_dir, config.eval, seed=config.seed)
+            written = write_report(result.run_dir, config.eval, seed=config.seed)
             console.print(f"Model: {release(result.run_dir)}", highlight=False, soft_wrap=True)
         elif config.test and tracking.wants_results:
             # A sweep reports on all of its runs at its end, when a job's tracker is long closed.
-            write_report(result.run_dir, config.eval, seed=BOOTSTRAP_SEED)
-        tracking.log_results(call.run_dir)
+            written = write_report(result.run_dir, config.eval, seed=BOOTSTRAP_SEED)
+        tracking.log_results(call.run_dir, [one.uri for one in written.pictures] if written else [])
     finally:
         tracking.close()
     return result
@@ -80,7 +82,7 @@ def _trained(call: Call, tracking: Tracking) -> JobResult:
     if not is_rank_zero() or (finished := find_trained(config)) is None:
         return _train_anew(call, tracking)
     complete_tests(config, finished)
-    return JobResult(finished.card.val_video_auc, finished.folder, "not trained again")
+    return JobResult(finished.card.val_video_auc or 0.0, finished.folder, "not trained again")
 
 
 def _train_anew(call: Call, tracking: Tracking) -> JobResult:
@@ -223,7 +225,8 @@ def _write_card(
 ) -> None:
     config: TrainConfig = call.config
     blend = "+".join(config.data.sets) if isinstance(config.data, BlendConfig) else ""
-    RunCard(
+    card = RunCard.of_now(
+        kind="training",
         name=call.run_dir.name,
         model=call.choices["model"],
         data=blend or call.choices["data"],
@@ -237,11 +240,12 @@ def _write_card(
         val_video_auc=summary.val_video_auc,
         manifest_hashes={store.dataset: store.manifest_hash for store in stores},
         split_hashes={store.dataset: split_hashes(store.videos) for store in stores},
-        config_hash=sha256_of_file(call.run_dir / "config.yaml"),
+        config_hash=sha256_of_file(call.run_dir / CONFIG_FILE),
         stores={store.dataset: str(store.folder.resolve()) for store in stores},
         leak_allowed=config.allow_leak,
         git=git,
         leaks=leaks,
         source_datasets=[store.dataset for store in stores],
-    ).save(call.run_dir)
+    )
+    Run.create(call.run_dir, card)
     save_identity(call.run_dir, identity)

@@ -10,7 +10,8 @@ from unmask.cli.show import show
 from unmask.config.build import build_foreign
 from unmask.config.schema import VerifyConfig
 from unmask.core.files import write_json
-from unmask.runs.card import read_run_card
+from unmask.runs.files import CARD_FILE
+from unmask.runs.run import Run
 from unmask.training.launch import ALONE
 from unmask.verbs.objects import make_scorer
 from unmask.verbs.verify import verify as check_run
@@ -25,8 +26,8 @@ def verify(arguments: list[str]) -> None:
 
 def _verify(call: Call, *, as_json: bool) -> None:
     config: VerifyConfig = call.config
-    run_dir = config.run.parent if config.run.name == "run.json" else config.run
-    read_run_card(run_dir)  # says first what is wrong with the run itself
+    run_dir = config.run.parent if config.run.name == CARD_FILE else config.run
+    Run.open(run_dir).require_network()  # says first what is wrong with the run itself
     with ExitStack() as stack:
         if as_json:  # for programs: whatever else is said goes to the other stream
             stack.enter_context(redirect_stdout(sys.stderr))

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from unmask.core.files import write_text
+from unmask.core.voting import VotingRule
 
 
 def _require_settings(node: object) -> object:
@@ -253,7 +254,7 @@ class EnsembleConfig(VerbConfig):
     """`unmask ensemble`."""
 
     runs: str | list[str]
-    rule: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
+    rule: VotingRule
     grid_max: PositiveInt
     seed: int = Field(ge=0, lt=2**32)
     eval: EvalConfig
@@ -264,7 +265,7 @@ class PredictConfig(VerbConfig):
     """`unmask predict`."""
 
     checkpoint: str | list[str] | None
-    voting: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
+    voting: VotingRule
     sampling: Literal["trained", "uniform", "first", "rate"]
     num_frames: PositiveInt | None
     frames_per_second: PositiveFloat
@@ -280,7 +281,7 @@ class AppConfig(VerbConfig):
     """`unmask app`."""
 
     checkpoint: str | list[str] | None
-    voting: Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
+    voting: VotingRule
     num_frames: Annotated[int, Field(ge=1, le=100)] | None
     min_face_prob: Annotated[float, Field(ge=0, le=1)] | None
     heat_maps: bool

@@ -1,7 +1,5 @@
 """Files that are either whole or absent, and hashes of their content."""
 
-import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -15,9 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unmask.core.errors import DataError
-
-# Some network file systems are mounted without locks.
-_NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 @contextmanager
@@ -51,25 +46,6 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-@contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, waiting for whoever else holds it.
-
-    The lock belongs to the open file, so the system frees it however a process ends. Where the
-    file system has no locks, nothing is held.
-
-    Args:
-        path: The file, made when missing; its content does not matter.
-    """
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-        yield
 
 
 def write_text(path: Path, text: str) -> None:

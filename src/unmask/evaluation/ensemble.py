@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import gcd
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 from unmask.core.errors import PredictionsError
+from unmask.core.voting import VotingRule
 from unmask.evaluation.aggregate import TOP_K, Aggregation, video_scores
 from unmask.evaluation.calibration import logits
 from unmask.evaluation.metrics import (
@@ -30,7 +31,6 @@ from unmask.evaluation.metrics import (
 )
 from unmask.evaluation.predictions import PREDICTIONS, PREDICTIONS_KEY, VIDEO_FACTS, VIDEO_KEY
 
-Rule = Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
 TIES: Final = "a tie counts as fake: its score is 0.5, and scores of at least 0.5 are called fake"
 # Weightings that a grid tries at most; each is a pass over the validation videos.
 MAX_GRID: Final = 10_000
@@ -120,7 +120,7 @@ class Combination:
         grid: What ``"grid"`` tried, best first, else empty.
     """
 
-    rule: Rule
+    rule: VotingRule
     members: tuple[MemberFacts, ...]
     weights: tuple[float, ...]
     intercept: float = 0.0
@@ -176,7 +176,7 @@ def join_members(
 
 def fit_combination(
     joined: JoinedScores,
-    rule: Rule,
+    rule: VotingRule,
     *,
     sources_of: Mapping[str, Sequence[str]],
     grid_max: int = 3,
@@ -201,8 +201,8 @@ def fit_combination(
         PredictionsError: If validation is missing or of one class, or a grid would be too large.
         ValueError: If ``rule`` is unknown or ``grid_max`` is below 1.
     """
-    if rule not in get_args(Rule):
-        raise ValueError(f"rule must be one of {get_args(Rule)}, got {rule!r}.")
+    if rule not in get_args(VotingRule):
+        raise ValueError(f"rule must be one of {get_args(VotingRule)}, got {rule!r}.")
     members = tuple(
         _facts_of(joined.validation(sources_of[name]), index)
         for index, name in enumerate(joined.names)

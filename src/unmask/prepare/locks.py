@@ -1,10 +1,5 @@
-"""Who may write a store: one call for all of it, or one for each of its shards.
+"""Who may write a store: one call for all of it, or one for each of its shards."""
 
-The locks belong to open files, so the system frees them however a process ends, on other hosts of
-one file system, too.
-"""
-
-import errno
 import fcntl
 import logging
 import re
@@ -14,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.errors import DataError
+from unmask.core.locks import locked, take_lock
 from unmask.prepare.shard import Shard
 
 logger = logging.getLogger(__name__)
 
-# Some network file systems are mounted without locks.
-NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 # A worker's lock, held until its process ends.
 _held: list[Any] = []
 
@@ -52,7 +46,7 @@ def only_writer(store_dir: Path, shard: Shard | None) -> Iterator[Path]:
                 f"Another `unmask prepare` is writing {what}. Wait until it ends, or end it."
             ) from error
         workers = store_dir / f"{name}.workers"
-        with locked(workers, fcntl.LOCK_EX):
+        with store_locked(workers, fcntl.LOCK_EX):
             pass
         yield workers
 
@@ -71,25 +65,25 @@ def in_turn(data_dir: Path) -> Iterator[None]:
         data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"The folder {data_dir} cannot be written: {error}.") from error
-    with locked(data_dir / ".turn", fcntl.LOCK_EX):
+    with store_locked(data_dir / ".turn", fcntl.LOCK_EX):
         yield
 
 
 def _take(stack: ExitStack, store_dir: Path, shard: Shard | None) -> str:
     """Take the locks of a call and return the name of the one that is its own."""
     if shard is None:
-        stack.enter_context(locked(store_dir / ".lock", fcntl.LOCK_EX | fcntl.LOCK_NB))
+        stack.enter_context(store_locked(store_dir / ".lock", fcntl.LOCK_EX | fcntl.LOCK_NB))
         return ".lock"
-    stack.enter_context(locked(store_dir / ".lock", fcntl.LOCK_SH | fcntl.LOCK_NB))
+    stack.enter_context(store_locked(store_dir / ".lock", fcntl.LOCK_SH | fcntl.LOCK_NB))
     name = f".lock.{shard.number}_of_{shard.count}"
-    stack.enter_context(locked(store_dir / name, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    stack.enter_context(store_locked(store_dir / name, fcntl.LOCK_EX | fcntl.LOCK_NB))
     # Own lock first, then a look at the others: of two that start at once, one sees the other.
     for path in sorted(store_dir.glob(".lock.*")):
         found = re.fullmatch(r"\.lock\.(\d+)_of_(\d+)", path.name)
         if found is None or int(found[2]) == shard.count:
             continue
         try:
-            with locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            with store_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 pass
         except BlockingIOError as error:
             raise DataError(
@@ -100,8 +94,8 @@ def _take(stack: ExitStack, store_dir: Path, shard: Shard | None) -> str:
 
 
 @contextmanager
-def locked(path: Path, operation: int) -> Iterator[None]:
-    """Hold the lock of a file, or go on with a warning where the file system has no locks.
+def store_locked(path: Path, operation: int) -> Iterator[None]:
+    """Hold the lock of a store's file, or go on with a warning where there are no locks.
 
     Args:
         path: The file, made when missing.
@@ -111,27 +105,25 @@ def locked(path: Path, operation: int) -> Iterator[None]:
         BlockingIOError: If another holds it and ``operation`` does not wait.
         DataError: If the file cannot be opened.
     """
-    try:
-        # For reading and writing: NFS wants the one for a shared and the other for an own lock.
-        file = path.open("a+")
-    except OSError as error:
-        raise DataError(f"The store {path.parent} cannot be written: {error}.") from error
-    with file:
-        _flock(file, operation, path)
+    with ExitStack() as stack:
+        try:
+            is_held = stack.enter_context(locked(path, operation))
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise DataError(f"The store {path.parent} cannot be written: {error}.") from error
+        if not is_held:
+            _warn(path)
         yield
 
 
 def hold(path: Path) -> None:
     """Share the lock of a file until this process ends."""
     file = path.open("a+")
-    _flock(file, fcntl.LOCK_SH, path)
+    if not take_lock(file, fcntl.LOCK_SH):
+        _warn(path)
     _held.append(file)
 
 
-def _flock(file: Any, operation: int, path: Path) -> None:  # noqa: ANN401 - an open file
-    try:
-        fcntl.flock(file, operation)
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-        logger.warning("No locks on the file system of %s; start one call per shard.", path.parent)
+def _warn(path: Path) -> None:
+    logger.warning("No locks on the file system of %s; start one call per shard.", path.parent)

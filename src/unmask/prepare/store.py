@@ -17,7 +17,7 @@ from unmask.data.manifest import FACES, FAILURES, write_table
 from unmask.faces.annotated import AnnotatedBox
 from unmask.faces.extract import FaceExtractor
 from unmask.faces.face_video import FaceVideo
-from unmask.prepare.locks import locked
+from unmask.prepare.locks import store_locked
 from unmask.prepare.sheet import render_sheet
 from unmask.prepare.summary import PrepareSummary
 from unmask.prepare.video import Part, Video
@@ -61,7 +61,7 @@ def start(store_dir: Path, record: Mapping[str, Any]) -> None:
     Raises:
         DataError: If another call has begun it with other settings in the meantime.
     """
-    with locked(store_dir / ".lock.record", fcntl.LOCK_EX):
+    with store_locked(store_dir / ".lock.record", fcntl.LOCK_EX):
         finished(store_dir, record)
         write_json(store_dir / "prepare.json", {**record, "is_complete": False})
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from unmask.core.errors import PredictionsError
 from unmask.evaluation.features import FloatArray, project, svm_score, umap_points
-from unmask.report.figures import Picture, features_chart
+from unmask.report.figures import InlineImage, features_chart
 from unmask.report.table import DASH, Cell, Section, Table, number_cell
 from unmask.report.wording import Block
 
@@ -73,7 +73,7 @@ def _linear_score(fit: pd.DataFrame, test: pd.DataFrame) -> tuple[float | None, 
         return None, str(error)
 
 
-def _planes(title: str, part: pd.DataFrame) -> list[Picture]:
+def _planes(title: str, part: pd.DataFrame) -> list[InlineImage]:
     vectors = _vectors(part)
     found = project(vectors)
     shares = [float(one) for one in found.explained]

@@ -23,7 +23,7 @@ from unmask.report.calibration_and_oracle import (
 )
 from unmask.report.metrics_with_intervals import estimate_auc, measure_level
 from unmask.report.protocol import Protocol
-from unmask.runs.run import Checkpoint
+from unmask.runs.run import WeightsState
 
 # Fakes of other footage than the rest of a set, and what their real videos are called there: trees
 # of FaceForensics++ hold DeepFakeDetection's actors beside YouTube; DeepfakeBench names them too.
@@ -41,7 +41,7 @@ def measure(
     threshold_split: str,
     protocol: Protocol,
     leaks: Mapping[str, int] | None = None,
-    checkpoint: Checkpoint = "chosen",
+    checkpoint: WeightsState = "chosen",
     videos: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Measure every data set and split that has predictions.
@@ -102,7 +102,7 @@ def measure(
     }
 
 
-def _marks(leaks: Mapping[str, int] | None, checkpoint: Checkpoint) -> dict[str, Any]:
+def _marks(leaks: Mapping[str, int] | None, checkpoint: WeightsState) -> dict[str, Any]:
     """Return what every number is marked with."""
     marks = {"leak_allowed": leaks is not None, "checkpoint": checkpoint}
     return marks | ({"data_changed": True} if leaks and leaks.get(CHANGED_VIDEO) else {})

@@ -17,7 +17,7 @@ from unmask.evaluation.significance import compare_aucs, holm
 from unmask.report.compare.grouping import distinct_names
 from unmask.report.examples import THUMBNAIL_PX, thumbnail
 from unmask.report.measure import fix_threshold
-from unmask.runs.run import Run, find_runs, has_tables, read_run
+from unmask.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ def finished_runs(pattern: str) -> list[Run]:
         DataError: If none matches, or a file of one is unreadable.
         PredictionsError: If a table breaks its schema.
     """
-    finished = [folder for folder in find_runs(pattern) if has_tables(folder)]
+    finished = [run for run in Run.find(pattern) if run.has_tables]
     if not finished:
         raise DataError(
             f"No finished run matches '{pattern}'. `unmask train experiment=demo` makes one in "
             "minutes; for runs elsewhere change RUNS or set the environment variable UNMASK_RUNS."
         )
-    return [read_run(folder) for folder in finished]
+    return finished
 
 
 def videos_tested(run: Run, dataset: str | None = None) -> pd.DataFrame:
@@ -95,7 +95,7 @@ def auc_matrix(runs: Sequence[Run]) -> pd.DataFrame:
         DataError: If a run stands there twice.
     """
     cells = {
-        f"{name}, trained on {run.source_dataset}": {
+        f"{name}, trained on {run.card.source_dataset}": {
             str(dataset): _auc(videos)
             for dataset, videos in videos_tested(run).groupby("dataset", sort=True)
         }
@@ -111,7 +111,7 @@ def _named(runs: Sequence[Run]) -> dict[str, Run]:
     Raises:
         DataError: If a run stands there twice.
     """
-    folders = [run.run_dir.resolve() for run in runs]
+    folders = [run.folder.resolve() for run in runs]
     twice = next((folder for folder in folders if folders.count(folder) > 1), None)
     if twice is not None:
         raise DataError(f"The run {twice} is given twice; a comparison counts it once.")

@@ -10,7 +10,7 @@ from unmask.report.compare.matrix import columns_of, heat_marks, heat_values
 from unmask.report.compare.ranking import Ranking, ranking_rows
 from unmask.report.compare.variants import ComparedRun, Variant, typical_run
 from unmask.report.figures import (
-    Picture,
+    InlineImage,
     confusion_chart,
     det_chart,
     heat_map,
@@ -36,7 +36,7 @@ LONGEST_TITLE = 36
 
 def run_charts(
     videos: Mapping[str, pd.DataFrame], shown: Sequence[Block], threshold: float | None
-) -> list[Picture]:
+) -> list[InlineImage]:
     """Draw ROC, precision-recall and DET of all sets together, and the scores of each.
 
     Args:
@@ -55,7 +55,7 @@ def run_charts(
 
 def calibration_charts(
     videos: pd.DataFrame, metrics: dict[str, Any], shown: Sequence[Block]
-) -> list[Picture]:
+) -> list[InlineImage]:
     """Draw the reliability curve of each set, as scored and after each map.
 
     Args:
@@ -113,13 +113,13 @@ def _name(variant: Variant, run: ComparedRun) -> str:
     return variant.title if len(variant.runs) == 1 else f"{variant.title}, seed {run.seed}"
 
 
-def overview_curves(lines: Lines, target: str) -> list[Picture]:
+def overview_curves(lines: Lines, target: str) -> list[InlineImage]:
     """Draw ROC, precision-recall, DET and calibration on one target, a line for each."""
     tables = [(name, run.videos_of(target)) for name, run in lines]
     return [roc_chart(tables), pr_chart(tables), det_chart(tables), reliability_chart(tables)]
 
 
-def decision_pictures(lines: Lines, target: str) -> list[Picture]:
+def decision_pictures(lines: Lines, target: str) -> list[InlineImage]:
     """Draw how the scores on one target are spread, and what its videos were called.
 
     Decided at the threshold from validation; at 0.5 where there is none, which the name says.
@@ -134,7 +134,7 @@ def decision_pictures(lines: Lines, target: str) -> list[Picture]:
     return pictures
 
 
-def matrix_picture(variants: Sequence[Variant], targets: Sequence[str]) -> Picture:
+def matrix_picture(variants: Sequence[Variant], targets: Sequence[str]) -> InlineImage:
     """Draw the source by target matrix."""
     return heat_map(
         heat_values(variants, targets),
@@ -143,12 +143,12 @@ def matrix_picture(variants: Sequence[Variant], targets: Sequence[str]) -> Pictu
     )
 
 
-def ranking_picture(ranking: Ranking) -> Picture:
+def ranking_picture(ranking: Ranking) -> InlineImage:
     """Draw a ranking with its intervals."""
     return ranking_chart(ranking_rows(ranking))
 
 
-def learning_pictures(lines: Lines) -> list[Picture]:
+def learning_pictures(lines: Lines) -> list[InlineImage]:
     """Draw the learning curves, where they were logged."""
     logged = [(name, run.curves) for name, run in lines]
     names = {str(name).removesuffix("_epoch") for _, curves in logged for name in curves}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -12,7 +12,7 @@ from unmask.evaluation.aggregate import in_words
 from unmask.pages.templating import templates_of
 from unmask.report.examples import ExampleRow, choose_examples
 from unmask.report.features import features_section
-from unmask.report.figures import training_charts
+from unmask.report.figures import InlineImage, training_charts
 from unmask.report.measure import measured_videos
 from unmask.report.pictures import calibration_charts, run_charts
 from unmask.report.protocol import Protocol
@@ -49,18 +49,30 @@ def environment() -> Environment:
     return templates
 
 
+@dataclass(frozen=True)
+class RunPages:
+    """The report of one run in each form.
+
+    Attributes:
+        html: The page, which needs no other file.
+        markdown: The same as text, without pictures.
+        pictures: The page's charts.
+    """
+
+    html: str
+    markdown: str
+    pictures: list[InlineImage]
+
+
 def render_report(
     run: Run, metrics: dict[str, Any], videos: pd.DataFrame | None = None
-) -> tuple[str, str]:
+) -> RunPages:
     """Write the report of one run.
 
     Args:
         run: What was read from its folder.
         metrics: What was measured on its predictions.
         videos: What :func:`measured_videos` says of them, where it is known.
-
-    Returns:
-        The HTML page, which needs no other file, and the Markdown text, which has no pictures.
     """
     if videos is None:
         videos = measured_videos(run.predictions, run.unscored, _protocol(metrics))
@@ -70,6 +82,8 @@ def render_report(
     parts = {block.title: _videos_of(videos, block) for block in shown}
     examples, missing = _examples(run, metrics, shown, parts)
     threshold = metrics["threshold"]["value"]
+    charts, sections = run_charts(parts, shown, threshold), _sections(run, metrics, videos, shown)
+    training = training_charts(run.curves, run.facts.get("best_epoch"))
     context = {
         "name": run.name,
         "metrics": metrics,
@@ -79,16 +93,17 @@ def render_report(
         "headline": headline(metrics),
         "cautions": [*cautions(metrics), *missing, *_no_curves(run)],
         "examples": examples,
-        "charts": run_charts(parts, shown, threshold),
+        "charts": charts,
         "classes": classes_section(shown, threshold),
-        "sections": _sections(run, metrics, videos, shown),
-        "training": training_charts(run.curves, run.facts.get("best_epoch")),
-        "facts": fact_rows({**run.facts, "source_dataset": run.source_dataset}),
+        "sections": sections,
+        "training": training,
+        "facts": fact_rows({**run.facts, "source_dataset": run.card.source_dataset}),
     }
     templates = environment()
-    return (
-        templates.get_template("report.html.jinja").render(context),
-        templates.get_template("report.md.jinja").render(context),
+    return RunPages(
+        html=templates.get_template("report.html.jinja").render(context),
+        markdown=templates.get_template("report.md.jinja").render(context),
+        pictures=[*charts, *(one for part in sections for one in part.pictures), *training],
     )
 
 

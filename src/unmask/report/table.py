@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from unmask.pages.numbers import interval, number
-from unmask.report.figures import Picture
+from unmask.report.figures import InlineImage
 
 # Longer tables than this do not fit a page, so that LaTeX must be allowed to break them.
 LONG_TABLE_ROWS: Final = 40
@@ -98,7 +98,7 @@ class Section:
     title: str
     notes: Sequence[str] = ()
     tables: Sequence[Table] = ()
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[InlineImage] = ()
     folded: Sequence[Table] = field(default=())
 
 

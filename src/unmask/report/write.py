@@ -9,13 +9,15 @@ from typing import Any
 from unmask.core.errors import DataError
 from unmask.core.files import write_json, write_text
 from unmask.evaluation.aggregate import TOP_K, Aggregation, UnscoredPolicy
-from unmask.report.compare.variants import ComparedRun
+from unmask.report.compare.variants import ComparedRun, recipe_of
+from unmask.report.figures import InlineImage
 from unmask.report.measure import measure, measured_videos
 from unmask.report.overview import render_overview
 from unmask.report.protocol import Protocol
 from unmask.report.render import render_report
-from unmask.runs.card import add_metrics
-from unmask.runs.run import read_run
+from unmask.runs.card import headline_metrics
+from unmask.runs.files import METRICS_FILE, REPORT_TEXT_FILE
+from unmask.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class ReportSummary:
         html: The page.
         markdown: The same without pictures.
         compared: What a comparison with other runs needs; its link is the page's path.
+        pictures: The page's charts.
     """
 
     name: str
@@ -35,6 +38,7 @@ class ReportSummary:
     html: Path
     markdown: Path
     compared: ComparedRun
+    pictures: list[InlineImage]
 
 
 @dataclass(frozen=True)
@@ -101,34 +105,36 @@ def report(
 
 
 def _report(run_dir: Path, protocol: Protocol) -> ReportSummary:
-    run = read_run(run_dir)
+    run = Run.open(run_dir)
     videos = measured_videos(run.predictions, run.unscored, protocol)
     metrics = measure(
         run.predictions,
         run.unscored,
         source_datasets=run.source_datasets,
-        leaks=run.facts.get("leaks", {}) if run.leak_allowed else None,
-        checkpoint=run.checkpoint,
+        leaks=run.leaks,
+        checkpoint=run.state,
         threshold_split=run.threshold_split,
         protocol=protocol,
         videos=videos,
     )
-    page, text = render_report(run, metrics, videos)
-    html, markdown = run_dir / "report.html", run_dir / "report.md"
-    write_json(run_dir / "metrics.json", metrics)
-    add_metrics(run_dir, metrics)
-    write_text(markdown, text)
-    write_text(html, page)
+    pages = render_report(run, metrics, videos)
+    facts, recipe = run.facts, recipe_of(run.config)
+    html, markdown = run.report, run_dir / REPORT_TEXT_FILE
+    with run.edit() as write:
+        write_json(run_dir / METRICS_FILE, metrics)
+        write(metrics=headline_metrics(metrics))
+    write_text(markdown, pages.markdown)
+    write_text(html, pages.html)
     compared = ComparedRun(
         name=run.name,
         link=html.as_posix(),
-        facts=run.facts,
+        facts=facts,
         metrics=metrics,
         videos=videos,
         curves=run.curves,
-        recipe=run.recipe,
+        recipe=recipe,
     )
-    return ReportSummary(run.name, metrics, html, markdown, compared)
+    return ReportSummary(run.name, metrics, html, markdown, compared, pages.pictures)
 
 
 def report_runs(

@@ -1,15 +1,15 @@
-"""What a training run's folder holds besides checkpoints and tables: ``run.json``."""
+"""The facts of a run or of an ensemble of runs: ``run.json``."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unmask.core.errors import DataError
-from unmask.core.files import exclusive, write_json
+from unmask.core.files import write_json
 from unmask.core.reproducibility import git_state, package_versions, thread_counts
+from unmask.runs.files import CARD_FILE
 
 # Of videos, as `metrics.json` calls them: what a run card repeats and `unmask verify` checks.
 HEADLINE: Final = (
@@ -30,90 +30,140 @@ def source_state() -> dict[str, Any]:
     return git_state(Path(__file__).parent)
 
 
-@dataclass(frozen=True)
-class RunCard:
+class RunCard(BaseModel):
     """The facts of a run that a sceptic needs to repeat it.
 
+    What an old card does not know keeps its default and is not written when the card is changed;
+    what a newer version wrote is kept.
+
     Attributes:
+        kind: Whether a network was trained or several runs were combined.
         name: The run's name.
         model: Name of the model's configuration.
         data: Name of the data set's configuration.
-        source_dataset: The data set that was trained on.
-        seed: Of everything random.
-        num_parameters: Of the network.
+        source_dataset: The data set that was trained on; several are joined by "+".
+        source_datasets: The data sets that were trained on, where there are several.
+        threshold_from: The split that fixes the threshold.
+        seed: Of everything random; an ensemble has none.
+        num_parameters: Of the network, or of all members together.
         num_trainable: Of those, how many were trained.
-        best_checkpoint: Path below the run's folder.
+        best_checkpoint: Path below the run's folder; empty for an ensemble.
+        best_checkpoint_hash: SHA-256 of the checkpoint that validation chose.
         best_epoch: The epoch that validation chose, from 0.
         val_video_auc: Its ROC AUC over the validation videos.
-        manifest_hashes: SHA-256 of each data set's ``videos.parquet``.
-        stores: Folder of each data set's face crops.
         scored_checkpoint: SHA-256 of the checkpoint behind the predictions.
-        best_checkpoint_hash: SHA-256 of the checkpoint that validation chose.
+        manifest_hashes: SHA-256 of each data set's ``videos.parquet``.
+        split_hashes: SHA-256 of the videos and labels of each split of each data set.
+        stores: Folder of each data set's face crops.
+        config_hash: SHA-256 of ``config.yaml``, the resolved configuration.
         leak_allowed: Whether splits that share videos or people were let through.
         leaks: How many shared videos, groups and pairs of crops were let through.
-        source_datasets: The data sets that were trained on, where there are several.
-        versions: Of Python and the packages that can change a number.
-        threads: How many threads computed it, as
-            :func:`~unmask.core.reproducibility.thread_counts` gives them.
-        git: Commit and whether tracked files differed from it.
-        split_hashes: SHA-256 of the videos and labels of each split of each data set.
-        config_hash: SHA-256 of ``config.yaml``, the resolved configuration.
         flops_per_clip: Floating-point operations of one forward pass over one clip, a
             multiplication and an addition counting as two.
         frames_per_clip: Frames of that clip.
         scoring: How fast clips were last scored, and on what.
         metrics: Headline metrics with their intervals, as :func:`headline_metrics` gives them.
-        others: What ``run.json`` holds beside these.
+        versions: Of Python and the packages that can change a number.
+        threads: How many threads computed it, as
+            :func:`~unmask.core.reproducibility.thread_counts` gives them.
+        git: Commit and whether tracked files differed from it.
+        rule: How members are combined.
+        ties: What becomes of a tie; empty where the rule knows none.
+        members: Member -> its folder, the hash of its predictions, what it is and its part.
+        intercept: Of the stacking model, else 0.
+        video_score: How the clips of a member's video give its score, in words.
+        members_not_chosen: Members whose scored weights are not those that validation chose.
+        members_not_confirmed: Members of whose weights nobody can tell.
     """
 
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
+
+    kind: Literal["training", "ensemble"] = "training"
     name: str
-    model: str
-    data: str
+    model: str | None = None
+    data: str | None = None
     source_dataset: str
-    seed: int
-    num_parameters: int
-    num_trainable: int
-    best_checkpoint: str
-    best_epoch: int
-    val_video_auc: float
-    manifest_hashes: dict[str, str] = field(default_factory=dict)
-    stores: dict[str, str] = field(default_factory=dict)
-    scored_checkpoint: str | None = None
+    source_datasets: list[str] = Field(default_factory=list)
+    threshold_from: str | None = None
+    seed: int | None = None
+    num_parameters: int | None = None
+    num_trainable: int | None = None
+    best_checkpoint: str = ""
     best_checkpoint_hash: str | None = None
-    leak_allowed: bool = False
-    leaks: dict[str, int] = field(default_factory=dict)
-    source_datasets: list[str] = field(default_factory=list)
-    versions: dict[str, str] = field(default_factory=package_versions)
-    threads: dict[str, int | str | None] = field(default_factory=thread_counts)
-    git: dict[str, Any] = field(default_factory=source_state)
-    split_hashes: dict[str, dict[str, str]] = field(default_factory=dict)
+    best_epoch: int | None = None
+    val_video_auc: float | None = None
+    scored_checkpoint: str | None = None
+    manifest_hashes: dict[str, str] = Field(default_factory=dict)
+    split_hashes: dict[str, dict[str, str]] = Field(default_factory=dict)
+    stores: dict[str, str] = Field(default_factory=dict)
     config_hash: str | None = None
+    leak_allowed: bool = False
+    leaks: dict[str, int] = Field(default_factory=dict)
     flops_per_clip: int | None = None
     frames_per_clip: int | None = None
-    scoring: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
-    others: dict[str, Any] = field(default_factory=dict)
+    scoring: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    threads: dict[str, int | str | None] = Field(default_factory=dict)
+    git: dict[str, Any] = Field(default_factory=dict)
+    rule: str = ""
+    ties: str = ""
+    members: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    intercept: float = 0.0
+    video_score: str = ""
+    members_not_chosen: list[str] = Field(default_factory=list)
+    members_not_confirmed: list[str] = Field(default_factory=list)
 
-    def save(self, run_dir: Path) -> None:
-        """Write ``run.json``."""
-        content = asdict(self)
-        write_json(run_dir / "run.json", content.pop("others") | content)
+    @classmethod
+    def of_now(cls, **facts: Any) -> Self:  # noqa: ANN401 - any of the attributes
+        """Return the card of a run that this very program makes, with what it runs on."""
+        here = {"versions": package_versions(), "threads": thread_counts()}
+        return cls(**{**here, "git": source_state(), **facts})
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read a run's card, also one that an earlier version wrote.
+
+        Raises:
+            DataError: If the folder is not that of a finished run, or its card is damaged.
+        """
+        path = folder / CARD_FILE
+        if not folder.is_dir():
+            raise DataError(
+                f"There is no run at {folder}; give run=<folder that `unmask train` wrote>."
+            )
+        if not path.is_file():
+            raise DataError(
+                f"{folder} holds no {CARD_FILE}, so it is not a finished training run; "
+                "`unmask train` writes it when training ends."
+            )
+        try:
+            card = cls(**read_json(path))
+        except ValidationError as error:
+            raise DataError(f"{path} cannot be read: {_problems(error)}.") from error
+        require_below(folder, card.best_checkpoint)
+        return card
+
+    def save(self, folder: Path) -> None:
+        """Write ``run.json`` with the facts that are known."""
+        write_json(folder / CARD_FILE, self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known as plain values."""
+        return self.model_dump(exclude_unset=True)
+
+    @property
+    def sources(self) -> list[str]:
+        """The data sets that were trained on."""
+        return self.source_datasets or [self.source_dataset]
 
 
-@contextmanager
-def writing(run_dir: Path) -> Iterator[None]:
-    """Hold a run's folder against other calls that write its tables or its card."""
-    with exclusive(run_dir / ".lock"):
-        yield
-
-
-def change_card(run_dir: Path, change: Callable[[RunCard], RunCard]) -> None:
-    """Change ``run.json`` as it is now; for a caller that holds :func:`writing`.
-
-    Raises:
-        DataError: As :func:`read_run_card`.
-    """
-    change(read_run_card(run_dir)).save(run_dir)
+def _problems(error: ValidationError) -> str:
+    """Name each key that is missing or holds something else."""
+    found = [(".".join(map(str, one["loc"])), one) for one in error.errors()]
+    missing = sorted(name for name, one in found if one["type"] == "missing")
+    others = [f"{name}: {one['msg']}" for name, one in found if one["type"] != "missing"]
+    return "; ".join(([f"it lacks {missing}"] if missing else []) + others)
 
 
 def headline_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -147,21 +197,6 @@ def _headline_of(video: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def add_metrics(run_dir: Path, metrics: dict[str, Any]) -> None:
-    """Put headline metrics with their intervals into a run's ``run.json``, also an ensemble's.
-
-    Args:
-        run_dir: The run's folder.
-        metrics: The content of its ``metrics.json``.
-
-    Raises:
-        DataError: If ``run.json`` is missing or unreadable.
-    """
-    with writing(run_dir):
-        content = read_json(run_dir / "run.json")
-        write_json(run_dir / "run.json", content | {"metrics": headline_metrics(metrics)})
-
-
 def read_json(path: Path) -> dict[str, Any]:
     """Read an object of names and values.
 
@@ -177,50 +212,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_run_card(run_dir: Path) -> RunCard:
-    """Read a run's ``run.json``, also one that an earlier version wrote.
-
-    Raises:
-        DataError: If the folder is not that of a finished training run.
-    """
-    path = run_dir / "run.json"
-    if not run_dir.is_dir():
-        raise DataError(
-            f"There is no run at {run_dir}; give run=<folder that `unmask train` wrote>."
-        )
-    if not path.is_file():
-        raise DataError(
-            f"{run_dir} holds no run.json, so it is not a finished training run; "
-            "`unmask train` writes it when training ends."
-        )
-    content = read_json(path)
-    if content.get("kind") == "ensemble":
-        raise DataError(
-            f"{run_dir} is an ensemble and has no network of its own: evaluate its members, "
-            "then make it again with `unmask ensemble`."
-        )
-    known = {one.name for one in fields(RunCard)} - {"others"}
-    # What an old card does not know must not be filled in with the state of today.
-    facts = {"versions": {}, "threads": {}, "git": {}} | {
-        k: v for k, v in content.items() if k in known
-    }
-    try:
-        card = RunCard(**facts, others={k: v for k, v in content.items() if k not in known})
-    except TypeError as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
-    require_below(run_dir, card.best_checkpoint)
-    return card
-
-
-def require_below(run_dir: Path, name: Any) -> Path:  # noqa: ANN401 - JSON holds anything
-    """Return a path that a run's own file names, which must lie in the run's folder.
+def require_below(folder: Path, name: str) -> None:
+    """Refuse a path in a run's own file that leads out of the run's folder.
 
     Raises:
         DataError: If it is no relative path, or leads out of the folder.
     """
-    if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
         raise DataError(
-            f"{run_dir / 'run.json'} names the checkpoint {name!r}, which does not lie in the "
-            "run's own folder; it was not opened."
+            f"{folder / CARD_FILE} names the checkpoint {name!r}, which does not lie in the run's "
+            "own folder; it was not opened."
         )
-    return run_dir / name

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from unmask.core.errors import ConfigError
+from unmask.runs.files import LOCK_FILE
 
-# The lock that later writers of the folder hold; whoever makes it owns the folder.
-LOCK_FILE: Final = ".lock"
 # Names the folder to the further processes of one distributed run.
 RUN_FOLDER_VARIABLE: Final = "UNMASK_RUN_FOLDER"
 
@@ -73,7 +72,7 @@ def _is_claimed_now(folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         return False
-    try:
+    try:  # whoever makes the lock, which later writers hold, owns the folder
         (folder / LOCK_FILE).open("x").close()
     except FileExistsError:
         return False  # another call was faster

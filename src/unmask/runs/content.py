@@ -9,7 +9,7 @@ import hashlib
 import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,9 +22,9 @@ from unmask.core.files import read_parquet, sha256_of_file, write_parquet
 from unmask.core.labels import CHANGED_VIDEO
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
-from unmask.runs.card import RunCard, read_run_card
+from unmask.runs.files import CHECKPOINTS_DIR, CONFIG_FILE, CURVES_FILE, SPLITS_FILE
+from unmask.runs.run import Run
 
-SPLITS_FILE: Final = "splits.parquet"
 CONTENT: Final = pa.schema(
     [
         pa.field("dataset", pa.string(), nullable=False),
@@ -146,7 +146,7 @@ def read_content(run_dir: Path) -> pd.DataFrame | None:
 def add_content(run_dir: Path, tables: Iterable[pd.DataFrame]) -> None:
     """Add data sets that a run was tested on to its ``splits.parquet``; rows that are there stay.
 
-    For a caller that holds :func:`unmask.runs.card.writing`.
+    For a caller that holds :meth:`unmask.runs.run.Run.edit`.
     """
     recorded = read_content(run_dir)
     if recorded is None:
@@ -157,12 +157,11 @@ def add_content(run_dir: Path, tables: Iterable[pd.DataFrame]) -> None:
         write_content(run_dir, [recorded, *new])
 
 
-def require_same_hashes(run_dir: Path, card: RunCard, tables: Iterable[pd.DataFrame]) -> None:
+def require_same_hashes(run: Run, tables: Iterable[pd.DataFrame]) -> None:
     """Refuse to score a run of an earlier version, which has no list of videos, on other videos.
 
     Args:
-        run_dir: The run's folder.
-        card: Its ``run.json``, with a hash of each split's videos and labels.
+        run: The run, whose card has a hash of each split's videos and labels.
         tables: As :func:`content_of` gives them.
 
     Raises:
@@ -170,14 +169,14 @@ def require_same_hashes(run_dir: Path, card: RunCard, tables: Iterable[pd.DataFr
     """
     for table in tables:
         dataset = str(table["dataset"].iloc[0])
-        then, now = card.split_hashes.get(dataset, {}), split_hashes(table)
+        then, now = run.card.split_hashes.get(dataset, {}), split_hashes(table)
         differing = sorted(name for name in now if then and then.get(name) != now[name])
         if differing:
             raise DataError(
                 f"The videos or labels of '{dataset}' ({', '.join(differing)}) are no longer those "
-                f"of the run {run_dir}. An earlier version made it and kept no list of its videos, "
-                "so it cannot be known which of them it was trained on; train again, or bring "
-                "back the data."
+                f"of the run {run.folder}. An earlier version made it and kept no list of its "
+                "videos, so it cannot be known which of them it was trained on; train again, or "
+                "bring back the data."
             )
 
 
@@ -202,37 +201,31 @@ def require_same_content(run_dir: Path, tables: Iterable[pd.DataFrame]) -> None:
         )
 
 
-def copy_for_other_data(run_dir: Path, folder: Path, changes: Iterable[Changes]) -> None:
+def copy_for_other_data(run: Run, folder: Path, changes: Iterable[Changes]) -> None:
     """Make a run that is scored on changed data, beside the one that is left as it is.
 
     It has the same weights, configuration, curves and record of what was trained on; its numbers
     are marked, and it holds none of the first run's.
 
     Args:
-        run_dir: The run.
+        run: The run.
         folder: Where the copy goes.
         changes: What has changed.
     """
-    card = read_run_card(run_dir)
-    best = Path("checkpoints") / Path(card.best_checkpoint).name
+    best = Path(CHECKPOINTS_DIR) / run.best.name
     (folder / best).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run_dir / card.best_checkpoint, folder / best)
-    for name in ("config.yaml", "metrics.csv", SPLITS_FILE):
-        if (run_dir / name).is_file():
-            shutil.copyfile(run_dir / name, folder / name)
-    replace(
-        card,
-        name=f"{card.name}_changed_data",
-        best_checkpoint=best.as_posix(),
-        leak_allowed=True,
-        leaks=card.leaks | {CHANGED_VIDEO: sum(one.num_videos for one in changes)},
-        scored_checkpoint=None,
-        stores={},
-        manifest_hashes={},
-        split_hashes={},
-        scoring={},
-        metrics={},
-    ).save(folder)
+    shutil.copyfile(run.best, folder / best)
+    for name in (CONFIG_FILE, CURVES_FILE, SPLITS_FILE):
+        if (run.folder / name).is_file():
+            shutil.copyfile(run.folder / name, folder / name)
+    changed = {CHANGED_VIDEO: sum(one.num_videos for one in changes)}
+    facts = {
+        "name": f"{run.name}_changed_data", "best_checkpoint": best.as_posix(),
+        "leak_allowed": True, "leaks": run.card.leaks | changed, "scored_checkpoint": None,
+        **{name: {} for name in ("stores", "manifest_hashes", "split_hashes", "scoring")},
+        "metrics": {},
+    }  # fmt: skip
+    Run.create(folder, run.card.model_copy(update=facts))
 
 
 def changes_since(recorded: pd.DataFrame, found: pd.DataFrame) -> Changes | None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,48 +12,36 @@ from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file, sha256_of_json, write_json
 from unmask.core.reproducibility import package_versions
 from unmask.data.manifest import manifest_hash
-from unmask.runs.card import RunCard, read_run_card, source_state
+from unmask.runs.card import RunCard, source_state
+from unmask.runs.files import IDENTITY_FILE, PREDICTIONS_FILE
+from unmask.runs.run import Run
 
-IDENTITY_FILE = "identity.json"
 # A run of its own is two folders below the outputs, one of a sweep is three.
 _WHERE = (f"*/*/{IDENTITY_FILE}", f"*/*/*/{IDENTITY_FILE}")
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run whose training ended.
+def not_trained_again(run: Run) -> str:
+    """Say in a sentence where a finished run is and what was otherwise when it was trained."""
+    finished = datetime.fromtimestamp((run.folder / IDENTITY_FILE).stat().st_mtime).astimezone()
+    said = (
+        f"Not trained again: {run.folder} is this very run, finished {finished:%Y-%m-%d %H:%M}; "
+        "rerun=true trains it anew."
+    )
+    changed = _changes(run)
+    return said + (f" Since then changed: {', '.join(changed)}." if changed else "")
 
-    Attributes:
-        folder: Where it lies.
-        card: Its ``run.json``.
-    """
 
-    folder: Path
-    card: RunCard
-
-    def describe(self) -> str:
-        """Say in a sentence where it is and, where that differs, what it was trained with."""
-        finished = datetime.fromtimestamp(
-            (self.folder / IDENTITY_FILE).stat().st_mtime
-        ).astimezone()
-        said = (
-            f"Not trained again: {self.folder} is this very run, finished "
-            f"{finished:%Y-%m-%d %H:%M}; rerun=true trains it anew."
-        )
-        changed = self._changes()
-        return said + (f" Since then changed: {', '.join(changed)}." if changed else "")
-
-    def _changes(self) -> list[str]:
-        now = package_versions()
-        changed = [
-            f"{name} (was {version}, now {now.get(name)})"
-            for name, version in sorted(self.card.versions.items())
-            if now.get(name) != version
-        ]
-        there, here = self.card.git.get("commit"), source_state().get("commit")
-        if there != here:
-            changed.append(f"commit (was {str(there)[:7]}, now {str(here)[:7]})")
-        return changed
+def _changes(run: Run) -> list[str]:
+    now = package_versions()
+    changed = [
+        f"{name} (was {version}, now {now.get(name)})"
+        for name, version in sorted(run.card.versions.items())
+        if now.get(name) != version
+    ]
+    there, here = run.card.git.get("commit"), source_state().get("commit")
+    if run.card.git and there != here:
+        changed.append(f"commit (was {str(there)[:7]}, now {str(here)[:7]})")
+    return changed
 
 
 def crops_identity(folder: Path) -> dict[str, str] | None:
@@ -81,7 +68,7 @@ def save_identity(run_dir: Path, facts: dict[str, Any]) -> None:
     )
 
 
-def find_finished(outputs_dir: Path, facts: dict[str, Any]) -> FinishedRun | None:
+def find_finished(outputs_dir: Path, facts: dict[str, Any]) -> Run | None:
     """Return the latest finished run with the same facts that still has its checkpoint.
 
     Args:
@@ -93,15 +80,15 @@ def find_finished(outputs_dir: Path, facts: dict[str, Any]) -> FinishedRun | Non
         path
         for pattern in _WHERE
         for path in outputs_dir.glob(pattern)
-        if _hash_in(path) == wanted and (path.parent / "run.json").is_file()
+        if _hash_in(path) == wanted and Run(path.parent).is_finished
     ]
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        run = Run(path.parent)
         try:
-            card = read_run_card(path.parent)
+            if run.best.is_file():
+                return run
         except DataError:
             continue  # written by a version with other fields, or damaged
-        if (path.parent / card.best_checkpoint).is_file():
-            return FinishedRun(path.parent, card)
     return None
 
 
@@ -114,7 +101,7 @@ def _hash_in(path: Path) -> str | None:
 
 
 def unscored_sets(
-    finished: FinishedRun, own: Iterable[Path], tested: Mapping[str, Path]
+    finished: Run, own: Iterable[Path], tested: Mapping[str, Path]
 ) -> list[str] | None:
     """Say which test sets a finished run has not been scored on.
 
@@ -127,9 +114,8 @@ def unscored_sets(
         Names of further sets that have no scores, or scores of other crops; None where the run's
         own splits have none either, or the scores are of another checkpoint than the chosen one.
     """
-    path = finished.folder / "predictions.parquet"
-    chosen = finished.folder / finished.card.best_checkpoint
-    if not path.is_file() or finished.card.scored_checkpoint != sha256_of_file(chosen):
+    path = finished.folder / PREDICTIONS_FILE
+    if not path.is_file() or finished.card.scored_checkpoint != sha256_of_file(finished.best):
         return None
     table = pd.read_parquet(path, columns=["dataset", "split"]).drop_duplicates()
     scored = set(table.itertuples(index=False, name=None))

@@ -10,10 +10,9 @@ from typing import Any, Literal
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file, sha256_of_json, write_json
 from unmask.core.reproducibility import package_versions
-from unmask.runs.card import source_state
+from unmask.runs.card import RunCard, source_state
+from unmask.runs.files import JOB_FILE, PREDICTIONS_FILE, SWEEP_FILE, UNSCORED_FILE
 
-JOB_FILE = "job.json"
-SWEEP_FILE = "sweep.json"
 # A job says so when it begins, so that one whose process is killed still says it.
 UNFINISHED = "It did not finish: its process ended before it did."
 
@@ -137,10 +136,9 @@ def report_key(runs: Iterable[Path], protocol: dict[str, Any]) -> str:
 
 
 def _facts_of(run: Path) -> dict[str, Any]:
-    card = json.loads((run / "run.json").read_text())
     # What a report measured is a result of it and not a reason for another one.
-    card.pop("metrics", None)
-    tables = ("predictions.parquet", "unscored.parquet")
+    card = {name: fact for name, fact in RunCard.read(run).facts().items() if name != "metrics"}
+    tables = (PREDICTIONS_FILE, UNSCORED_FILE)
     return {"card": card} | {name: sha256_of_file(run / name) for name in tables}
 
 

@@ -16,8 +16,8 @@ from unmask.config.renamed import with_new_names
 from unmask.config.trust import refuse_foreign
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import sha256_of_file
+from unmask.runs.files import MODEL_FILE
 
-MODEL_FILE: Final = "model.ckpt"
 CARD_FORMAT: Final = 1
 # Of ``checkpoint["unmask"]``.
 FORMAT: Final = 1

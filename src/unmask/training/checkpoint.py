@@ -158,10 +158,19 @@ def deciding_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
 
     Earlier versions recorded more, such as the device on which faces were looked for.
     """
-    names = {"crops": "prepare"}
-    sections = modernised({names.get(name, name): section for name, section in recipe.items()})
-    found = deciding(sections, "weights", resumed=True)
-    return {name: found[names.get(name, name)] for name in recipe if names.get(name, name) in found}
+    sections = dict(recipe)
+    if "crops" in sections:
+        sections["prepare"] = sections.pop("crops")
+    # Today's names of what stood under another one; a list of callbacks had no names.
+    if "batch_size" in sections:
+        sections["loader"] = {"batch_size": sections.pop("batch_size")}
+    if isinstance(chosen := sections.pop("checkpoint", None), list):
+        best = [node for node in chosen if isinstance(node, dict) and "monitor" in node]
+        sections["callbacks"] = {"checkpoint_best": best[0]} if best else {}
+    found = deciding(modernised(sections), "weights", resumed=True)
+    if "prepare" in found:
+        found["crops"] = found.pop("prepare")
+    return found
 
 
 def _is_same(there: Any, here: Any) -> bool:  # noqa: ANN401 - any part of a configuration

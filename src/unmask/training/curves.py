@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from unmask.core.files import write_text
+from unmask.runs.files import CURVES_FILE
 
 
 def carry_curves(from_dir: Path, to_dir: Path) -> None:
@@ -14,7 +15,7 @@ def carry_curves(from_dir: Path, to_dir: Path) -> None:
         from_dir: Folder of the interrupted run; without curves there, nothing happens.
         to_dir: Folder of the run that continued it.
     """
-    earlier, later = from_dir / "metrics.csv", to_dir / "metrics.csv"
+    earlier, later = from_dir / CURVES_FILE, to_dir / CURVES_FILE
     if from_dir.resolve() == to_dir.resolve() or not (earlier.is_file() and later.is_file()):
         return
     new = pd.read_csv(later)

@@ -26,6 +26,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from unmask.core.errors import ConfigError
 from unmask.models.detector import ClipDetector, count_parameters
 from unmask.models.losses import class_weights
+from unmask.runs.files import CHECKPOINTS_DIR
 from unmask.training.callbacks.checkpointing import BestCheckpoint
 from unmask.training.callbacks.seeding import BatchSeed
 from unmask.training.checkpoint import Provenance, check_resumable, read_checkpoint
@@ -310,7 +311,7 @@ def _best_checkpoint(callbacks: list[Callback], run_dir: Path) -> BestCheckpoint
     """Return the callback that chooses the epoch; send all checkpoints to the run's own folder."""
     for callback in callbacks:
         if isinstance(callback, ModelCheckpoint):
-            callback.dirpath = str(run_dir / "checkpoints")
+            callback.dirpath = str(run_dir / CHECKPOINTS_DIR)
     found = [callback for callback in callbacks if isinstance(callback, BestCheckpoint)]
     if len(found) != 1:
         raise ConfigError(

@@ -34,6 +34,10 @@ _LOST = (
     "connect",
 )  # fmt: skip
 
+_SWEEP = {"-m", "--multirun"}
+# Flags of Hydra that only show something, which rank zero does.
+_SHOW = {"-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info"}
+
 WordsOf = Callable[[int], list[str]]
 
 
@@ -102,12 +106,22 @@ def at_the_door(arguments: list[str]) -> list[str] | None:
         arguments: The words behind ``unmask VERB``.
 
     Returns:
-        The same in a run's only process and in rank zero; None where rank zero ended without help.
+        The same in a run's only process and in rank zero; None where there is nothing to do for
+        another.
+
+    Raises:
+        ConfigError: If ``torchrun`` is asked for a sweep.
     """
     if _PARENT in os.environ:
         threading.Thread(target=_end_with, args=(int(os.environ[_PARENT]),), daemon=True).start()
-    if "TORCHELASTIC_RUN_ID" not in os.environ or is_rank_zero():
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
         return arguments
+    if is_rank_zero():
+        if not _SWEEP.isdisjoint(arguments):
+            raise ConfigError("torchrun starts one run; start a sweep (-m) without it.")
+        return arguments
+    if not _SHOW.isdisjoint(arguments):
+        return None
     store, key = _store(), _key(rank())
     while not store.check([key]):
         time.sleep(_POLL_SECONDS)
@@ -277,7 +291,7 @@ def _end(crew: _Crew, *, by_force: bool) -> None:
         by_force: This process ends with an error.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        if is_rank_zero() and not crew.is_open and not by_force:
+        if is_rank_zero() and not crew.is_open:
             _tell_to_leave(crew)
     elif by_force:
         _kill(crew)

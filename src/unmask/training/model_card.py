@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 
 from unmask.core.errors import DataError, PredictionsError, UnmaskError
-from unmask.core.files import sha256_of_file
 from unmask.core.labels import CLASS_NAMES, FAKE
 from unmask.data.manifest import read_table
 from unmask.evaluation.aggregate import TOP_K, video_scores
 from unmask.evaluation.calibration import fit_calibration
 from unmask.evaluation.metrics import balanced_accuracy_threshold, decisions_at, roc_auc
 from unmask.evaluation.verdicts import fix_band
-from unmask.runs.run import Run, read_run
-from unmask.training.card_file import CARD_FORMAT, MODEL_FILE
+from unmask.runs.run import Run
+from unmask.training.card_file import CARD_FORMAT
 from unmask.training.checkpoint import read_checkpoint
 from unmask.training.release import weights_hash, write_release
 
@@ -43,13 +42,12 @@ def release(run_dir: Path, checkpoint: Path | None = None) -> Path | None:
         DataError: If the run has no predictions or metrics, or its scored checkpoint has gone.
         PredictionsError: If the predictions break their schema.
     """
-    run = read_run(run_dir)
-    if run.facts.get("kind") == "ensemble":
+    run = Run.open(run_dir)
+    if run.is_ensemble:
         return None
     checkpoint = checkpoint or _scored_checkpoint(run)
-    target = run_dir / MODEL_FILE
-    write_release(checkpoint, target, make_card(run, checkpoint))
-    return target
+    write_release(checkpoint, run.model, make_card(run, checkpoint))
+    return run.model
 
 
 def make_card(run: Run, checkpoint: Path) -> dict[str, Any]:
@@ -66,7 +64,7 @@ def make_card(run: Run, checkpoint: Path) -> dict[str, Any]:
     Raises:
         DataError: If the run has no ``metrics.json``.
     """
-    metrics = _metrics(run.run_dir)
+    metrics = run.metrics
     recipe = read_checkpoint(checkpoint)["unmask"].get("recipe") or {}
     protocol = metrics.get("protocol", {})
     how = {"how": protocol.get("how", "mean"), "top_k": protocol.get("top_k", TOP_K)}
@@ -77,23 +75,23 @@ def make_card(run: Run, checkpoint: Path) -> dict[str, Any]:
     content = {
         "format": CARD_FORMAT,
         "name": run.name,
-        "model": run.facts.get("model"),
-        "num_parameters": run.facts.get("num_parameters"),
-        "seed": run.facts.get("seed"),
+        "model": run.card.model,
+        "num_parameters": run.card.num_parameters,
+        "seed": run.card.seed,
         "source_datasets": run.source_datasets,
         "splits": _splits(run),
-        "manifest_hashes": run.facts.get("manifest_hashes") or {},
+        "manifest_hashes": run.card.manifest_hashes,
         "metrics": tested,
         "video_score": how,
         **validation,
         "crops": recipe.get("crops"),
         "clips": recipe.get("clips"),
         "is_synthetic": is_synthetic,
-        "leak_allowed": run.leak_allowed,
+        "leak_allowed": run.card.leak_allowed,
         "limits": _limits(run, tested, validation, is_synthetic=is_synthetic),
         "licence": _licence(run.source_datasets, is_synthetic=is_synthetic),
-        "versions": run.facts.get("versions") or {},
-        "git": run.facts.get("git") or {},
+        "versions": run.card.versions,
+        "git": run.card.git,
         "checkpoint_sha256": weights_hash(checkpoint),
     }
     # Exactly what JSON can hold, so that the card's hash is that of its printed form.
@@ -103,26 +101,12 @@ def make_card(run: Run, checkpoint: Path) -> dict[str, Any]:
 
 def _scored_checkpoint(run: Run) -> Path:
     """Find the weights behind the predictions: not always those that validation chose."""
-    wanted = run.facts.get("scored_checkpoint")
-    best = run.run_dir / str(run.facts.get("best_checkpoint"))
-    for path in dict.fromkeys([best, *sorted(best.parent.glob("*.ckpt"))]):
-        if path.is_file() and sha256_of_file(path) == wanted:
-            return path
-    raise DataError(
-        f"{run.run_dir} no longer holds the checkpoint that was scored; "
-        f"`unmask evaluate run={run.run_dir}` scores it anew."
-    )
-
-
-def _metrics(run_dir: Path) -> dict[str, Any]:
-    path = run_dir / "metrics.json"
-    if not path.is_file():
-        raise DataError(f"{run_dir} holds no metrics.json; `unmask report runs={run_dir}` does it.")
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise DataError(f"{path} is not readable JSON: {error}.") from error
-    return content
+    if run.card.scored_checkpoint is None or run.weights.path is None:
+        raise DataError(
+            f"{run.folder} no longer holds the checkpoint that was scored; "
+            f"`unmask evaluate run={run.folder}` scores it anew."
+        )
+    return run.weights.path
 
 
 def _tested(metrics: dict[str, Any]) -> list[dict[str, Any]]:
@@ -214,11 +198,11 @@ def _limits(
     limits.append(f"Fakes that it was measured on: {', '.join(methods) or 'none'}.")
     if validation["band"] is None:
         limits.append("Validation lacks a class, so no threshold could be fixed.")
-    if run.checkpoint != "chosen":
+    if run.state != "chosen":
         limits.append(
             "Validation is not known to have chosen these weights, so its numbers may flatter."
         )
-    if run.leak_allowed:
+    if run.card.leak_allowed:
         limits.append(
             "Splits that share people or videos were let through, so its numbers flatter."
         )

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from unmask.evaluation.predictions import (
 )
 from unmask.models.complexity import count_flops
 from unmask.models.detector import ClipDetector
-from unmask.runs.card import change_card, read_run_card, writing
+from unmask.runs.files import EMBEDDINGS_FILE, PREDICTIONS_FILE, UNSCORED_FILE
+from unmask.runs.run import Run
 from unmask.training.launch import join
 from unmask.training.loader_processes import Workers
 from unmask.training.ranks import agreed, is_rank_zero
@@ -185,27 +186,26 @@ def _publish(
     run_dir: Path, splits: list[ScoredSplit], kept: list[KeptScores], checkpoint_hash: str
 ) -> pd.DataFrame:
     """Write the run's tables anew from what was scored and what they hold of other splits."""
+    run = Run(run_dir)
     tables = {
-        "predictions": [one.predictions for one in kept],
-        "unscored": [item.store.unscored(item.split) for item in splits],
-        "embeddings": [one.embeddings for one in kept if one.embeddings is not None],
+        PREDICTIONS_FILE: [one.predictions for one in kept],
+        UNSCORED_FILE: [item.store.unscored(item.split) for item in splits],
+        EMBEDDINGS_FILE: [one.embeddings for one in kept if one.embeddings is not None],
     }
-    with writing(run_dir):
-        has_card = (run_dir / "run.json").is_file()
-        if has_card and read_run_card(run_dir).scored_checkpoint == checkpoint_hash:
+    with run.edit() as write:
+        if run.is_finished and run.card.scored_checkpoint == checkpoint_hash:
             for name, parts in tables.items():
-                parts += _of_other_splits(run_dir / f"{name}.parquet", splits)
-        elif has_card:
+                parts += _of_other_splits(run_dir / name, splits)
+        elif run.is_finished:
             # A call that is killed between the tables leaves none that are believed.
-            change_card(run_dir, lambda card: replace(card, scored_checkpoint=None))
-        predictions = pd.concat(tables["predictions"], ignore_index=True)
-        _write_vectors(run_dir / "embeddings.parquet", tables["embeddings"])
-        write_unscored(
-            run_dir / "unscored.parquet", pd.concat(tables["unscored"], ignore_index=True)
-        )
-        write_predictions(run_dir / "predictions.parquet", predictions)
-        if has_card:
-            change_card(run_dir, lambda card: replace(card, scored_checkpoint=checkpoint_hash))
+            write(scored_checkpoint=None)
+        predictions = pd.concat(tables[PREDICTIONS_FILE], ignore_index=True)
+        _write_vectors(run_dir / EMBEDDINGS_FILE, tables[EMBEDDINGS_FILE])
+        unscored = pd.concat(tables[UNSCORED_FILE], ignore_index=True)
+        write_unscored(run_dir / UNSCORED_FILE, unscored)
+        write_predictions(run_dir / PREDICTIONS_FILE, predictions)
+        if run.is_finished:
+            write(scored_checkpoint=checkpoint_hash)
     return predictions
 
 
@@ -213,8 +213,8 @@ def _of_other_splits(path: Path, splits: list[ScoredSplit]) -> list[pd.DataFrame
     """Return what a table holds of splits that are not asked for; nothing where there is none."""
     if not path.is_file():
         return []
-    readers = {"predictions": read_predictions, "unscored": read_unscored}
-    table = readers.get(path.stem, read_embeddings)(path)
+    readers = {PREDICTIONS_FILE: read_predictions, UNSCORED_FILE: read_unscored}
+    table = readers.get(path.name, read_embeddings)(path)
     asked = {(item.store.dataset, item.split) for item in splits}
     keys = zip(table["dataset"], table["split"], strict=True)
     return [table[[key not in asked for key in keys]]]

@@ -22,10 +22,10 @@ from unmask.data.dataset import FaceClips
 from unmask.evaluation.embeddings import embeddings_table, read_embeddings
 from unmask.evaluation.predictions import check_predictions, predictions_table
 from unmask.models.detector import ClipDetector
+from unmask.runs.files import SCORES_DIR
 from unmask.training.callbacks.speed import ChannelsLast, CompileBackbone
 from unmask.training.scoring import ScoredClips
 
-FOLDER: Final = "scores"
 # Raised when a change of the program changes scores.
 VERSION: Final = 1
 _FACTS: Final = b"unmask"
@@ -83,7 +83,7 @@ class ScoreFile:
 
     def __init__(self, run_dir: Path, dataset: str, split: str, facts: dict[str, Any]) -> None:
         self._facts = facts
-        self._folder = run_dir / FOLDER
+        self._folder = run_dir / SCORES_DIR
         self._split = f"{dataset}-{split}-"
         name = f"{self._split}{sha256_of_json(facts)[:16]}"
         self._path = self._folder / f"{name}.parquet"

@@ -3,19 +3,29 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import wandb
 from lightning.pytorch.loggers import Logger
 
+from unmask.runs.card import RunCard
+from unmask.runs.files import (
+    CARD_FILE,
+    EMBEDDINGS_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    REPORT_FILE,
+    UNSCORED_FILE,
+)
+from unmask.runs.run import Run
 from unmask.training.loggers import TolerantWandbLogger, close_loggers
 
-TABLES = ("predictions.parquet", "unscored.parquet", "embeddings.parquet")
-FACTS = ("run.json", "metrics.json")
+LOGGED_FILES = (
+    PREDICTIONS_FILE, UNSCORED_FILE, EMBEDDINGS_FILE, CARD_FILE, METRICS_FILE,
+)  # fmt: skip
 
 
 class Tracking:
@@ -36,26 +46,27 @@ class Tracking:
             for logger in self.loggers
         )
 
-    def log_results(self, run_dir: Path) -> None:
+    def log_results(self, run_dir: Path, pictures: Sequence[str] = ()) -> None:
         """Log what a run's folder holds; what is not there is left out.
 
         Args:
             run_dir: With ``run.json``, tables, ``metrics.json`` and ``report.html``.
+            pictures: The report's charts, each a ``data:`` address of an SVG.
         """
         for logger in self.loggers:
-            if isinstance(logger, TolerantWandbLogger) and (run_dir / "run.json").is_file():
-                logger.attempt(partial(_log_to, logger, run_dir))
+            if isinstance(logger, TolerantWandbLogger) and Run(run_dir).is_finished:
+                logger.attempt(partial(_log_to, logger, run_dir, pictures))
 
     def close(self) -> None:
         """End what was logged to."""
         close_loggers(self.loggers)
 
 
-def _log_to(logger: TolerantWandbLogger, run_dir: Path) -> None:
-    log_results(logger.experiment, run_dir)
+def _log_to(logger: TolerantWandbLogger, run_dir: Path, pictures: Sequence[str]) -> None:
+    log_results(logger.experiment, run_dir, pictures)
 
 
-def log_results(run: Any, run_dir: Path) -> None:  # noqa: ANN401 - wandb is untyped
+def log_results(run: Any, run_dir: Path, pictures: Sequence[str] = ()) -> None:  # noqa: ANN401 - wandb is untyped
     """Log a finished run's metrics, report, figures and tables.
 
     The manifest of each data set is an artifact that the run *uses*, and the prediction tables are
@@ -64,21 +75,21 @@ def log_results(run: Any, run_dir: Path) -> None:  # noqa: ANN401 - wandb is unt
     Args:
         run: The run of ``wandb``.
         run_dir: The run's folder.
+        pictures: As in :meth:`Tracking.log_results`.
     """
-    card = json.loads((run_dir / "run.json").read_text())
-    for dataset, manifest_hash in sorted(card.get("manifest_hashes", {}).items()):
-        _use(run, _manifest(dataset, manifest_hash, card.get("split_hashes", {}).get(dataset, {})))
-    if (run_dir / "predictions.parquet").is_file():
+    card = Run.open(run_dir).card
+    for dataset, manifest_hash in sorted(card.manifest_hashes.items()):
+        _use(run, _manifest(dataset, manifest_hash, card.split_hashes.get(dataset, {})))
+    if (run_dir / PREDICTIONS_FILE).is_file():
         run.log_artifact(_predictions(run_dir, card))
-    rows = list(_estimates(card.get("metrics", {})))
+    rows = list(_estimates(card.metrics))
     if rows:
         run.summary.update({f"{d}/{s}/{name}": value for d, s, name, value, _, _ in rows})
         columns: list[str | int] = ["data set", "split", "metric", "value", "low", "high"]
         run.log({"metrics": wandb.Table(columns=columns, data=[list(row) for row in rows])})
-    report = run_dir / "report.html"
+    report = run_dir / REPORT_FILE
     if report.is_file():
-        page = report.read_text()
-        run.log({"report": wandb.Html(page, inject=False), **_figures(page)})
+        run.log({"report": wandb.Html(report.read_text(), inject=False), **_figures(pictures)})
 
 
 def _manifest(dataset: str, manifest_hash: str, splits: dict[str, str]) -> wandb.Artifact:
@@ -90,14 +101,14 @@ def _manifest(dataset: str, manifest_hash: str, splits: dict[str, str]) -> wandb
     return artifact
 
 
-def _predictions(run_dir: Path, card: dict[str, Any]) -> wandb.Artifact:
+def _predictions(run_dir: Path, card: RunCard) -> wandb.Artifact:
     names = ("manifest_hashes", "split_hashes", "scored_checkpoint", "config_hash", "seed")
     artifact = wandb.Artifact(
-        _name(f"predictions-{card['name']}"),
+        _name(f"predictions-{card.name}"),
         type="predictions",
-        metadata={name: card.get(name) for name in names},
+        metadata={name: getattr(card, name) for name in names},
     )
-    for name in (*TABLES, *FACTS):
+    for name in LOGGED_FILES:
         if (run_dir / name).is_file():
             artifact.add_file(str(run_dir / name))
     return artifact
@@ -127,24 +138,7 @@ def _estimates(
                     yield dataset, split, name, one["value"], one["low"], one["high"]
 
 
-def _figures(page: str) -> dict[str, Any]:
-    """Return the figures of a report, each as a picture of its own that a page shows."""
-    parser = _Figures()
-    parser.feed(page)
-    return {f"figures/{n:02d}": wandb.Html(one) for n, one in enumerate(parser.found, 1)}
-
-
-class _Figures(HTMLParser):
-    """Collects the pictures inside a page's ``<figure>``s."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self._is_inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take a figure's picture."""
-        self._is_inside = tag == "figure" or (self._is_inside and tag == "img")
-        source = dict(attrs).get("src") or ""
-        if tag == "img" and self._is_inside and source.startswith("data:image/svg+xml;base64,"):
-            self.found.append(base64.b64decode(source.partition(",")[2]).decode())
+def _figures(pictures: Sequence[str]) -> dict[str, Any]:
+    """Return each chart as a picture of its own that a page shows."""
+    drawn = (base64.b64decode(uri.partition(",")[2]).decode() for uri in pictures)
+    return {f"figures/{n:02d}": wandb.Html(one) for n, one in enumerate(drawn, 1)}

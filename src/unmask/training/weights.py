@@ -8,11 +8,12 @@ import torch
 from unmask.core.errors import CheckpointError
 from unmask.core.files import sha256_of_file, sha256_of_json
 from unmask.runs.card import RunCard
+from unmask.runs.run import Run
 from unmask.training.checkpoint import Provenance, differences, read_checkpoint
 from unmask.training.release import weights_hash
 
 
-def require_own_weights(path: Path, run_dir: Path, card: RunCard, *, model: dict[str, Any]) -> None:
+def require_own_weights(path: Path, run: Run, *, model: dict[str, Any]) -> None:
     """Refuse to score a run with weights of another training.
 
     The leak audit, the threshold and the name of the numbers are all the run's. Any of its own
@@ -20,25 +21,24 @@ def require_own_weights(path: Path, run_dir: Path, card: RunCard, *, model: dict
 
     Args:
         path: The checkpoint.
-        run_dir: The run's folder.
-        card: Its ``run.json``.
+        run: The run.
         model: Its ``model`` node, for a run whose own checkpoints have gone.
 
     Raises:
         CheckpointError: If it cannot be read, or comes from another model, data, seed or recipe.
     """
-    best = run_dir / card.best_checkpoint
+    best = run.best
     if path.resolve() == best.resolve():
         return
     found = {"leak_allowed": False} | read_checkpoint(path)["unmask"]
     if best.is_file():
         own = _own_provenance(best)
     else:
-        own = _recorded_provenance(card, model, leak_allowed=found["leak_allowed"])
+        own = _recorded_provenance(run.card, model, leak_allowed=found["leak_allowed"])
     differing = differences(found, own)
     if differing:
         raise CheckpointError(
-            f"{path} is not of the run {run_dir}, because it was trained with another "
+            f"{path} is not of the run {run.folder}, because it was trained with another "
             f"{', '.join(differing)}; evaluate the run that it belongs to."
         )
 
@@ -72,12 +72,12 @@ def _own_provenance(best: Path) -> Provenance:
 
 def _recorded_provenance(card: RunCard, model: dict[str, Any], *, leak_allowed: bool) -> Provenance:
     """Put together from the card what its checkpoint would say, but for what evaluations change."""
-    sources = card.source_datasets or [card.source_dataset]
+    sources = card.sources
     hashes = {name: card.manifest_hashes.get(name, "") for name in sources}
     return Provenance(
         model=model,
         dataset=card.source_dataset,
         manifest_hash=sha256_of_json(hashes) if len(hashes) > 1 else hashes[sources[0]],
-        seed=card.seed,
+        seed=card.seed or 0,
         leak_allowed=leak_allowed,
     )

@@ -1,7 +1,7 @@
 """From the predictions of several runs to a run folder of their ensemble."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,12 @@ import pandas as pd
 
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file, write_json
-from unmask.core.reproducibility import package_versions
+from unmask.core.voting import VotingRule
 from unmask.evaluation.aggregate import TOP_K, Aggregation, in_words
 from unmask.evaluation.ensemble import (
     TIES,
     Combination,
     JoinedScores,
-    Rule,
     all_sources,
     ensemble_predictions,
     fit_combination,
@@ -24,63 +23,9 @@ from unmask.evaluation.ensemble import (
 )
 from unmask.evaluation.metrics import roc_auc
 from unmask.evaluation.predictions import VIDEO_KEY, write_predictions, write_unscored
-from unmask.runs.card import source_state
-from unmask.runs.run import Run, read_run
-
-
-@dataclass(frozen=True)
-class EnsembleCard:
-    """The facts of an ensemble, as ``run.json`` holds them; reports read it like a run's.
-
-    Attributes:
-        name: The ensemble's name.
-        rule: How members are combined.
-        ties: What becomes of a tie; empty where the rule knows none.
-        members: Member -> its folder, the hash of its predictions, what it is and its part.
-        intercept: Of the stacking model, else 0.
-        model: ``"ensemble_<rule>"``.
-        data: The data sets trained on, joined by "+".
-        source_dataset: The same.
-        source_datasets: The same as a list.
-        num_parameters: Of all members together.
-        val_video_auc: ROC AUC over the validation videos that also chose thresholds and weights.
-        video_score: How the clips of a member's video give its score, in words.
-        manifest_hashes: SHA-256 of each data set's ``videos.parquet``.
-        stores: Folder of each data set's face crops.
-        leak_allowed: Whether leaks were let through for any member.
-        leaks: The most that were let through for one member, by kind.
-        members_not_chosen: Members whose scored weights are not those that validation chose.
-        members_not_confirmed: Members of whose weights nobody can tell.
-        kind: Tells an ensemble from a training run.
-        versions: Of Python and the packages that can change a number.
-        git: Commit and whether tracked files differed from it.
-    """
-
-    name: str
-    rule: Rule
-    ties: str
-    members: dict[str, dict[str, Any]]
-    intercept: float
-    model: str
-    data: str
-    source_dataset: str
-    source_datasets: list[str]
-    num_parameters: int
-    val_video_auc: float
-    video_score: str
-    manifest_hashes: dict[str, str]
-    stores: dict[str, str]
-    leak_allowed: bool
-    leaks: dict[str, int]
-    members_not_chosen: list[str] = field(default_factory=list)
-    members_not_confirmed: list[str] = field(default_factory=list)
-    kind: str = "ensemble"
-    versions: dict[str, str] = field(default_factory=package_versions)
-    git: dict[str, Any] = field(default_factory=source_state)
-
-    def save(self, run_dir: Path) -> None:
-        """Write ``run.json``."""
-        write_json(run_dir / "run.json", asdict(self))
+from unmask.runs.card import RunCard
+from unmask.runs.files import ENSEMBLE_FILE, PREDICTIONS_FILE, UNSCORED_FILE
+from unmask.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -95,13 +40,13 @@ class EnsembleSummary:
 
     combination: Combination
     agreement: pd.DataFrame
-    card: EnsembleCard
+    card: RunCard
 
 
 def ensemble(
     run_dirs: Sequence[Path],
     *,
-    rule: Rule,
+    rule: VotingRule,
     out_dir: Path,
     how: Aggregation = "mean",
     top_k: int = TOP_K,
@@ -128,18 +73,18 @@ def ensemble(
         PredictionsError: If the runs have scored different videos, there are fewer than two of
             them, or validation is missing or of one class.
     """
-    runs = _named([read_run(run_dir) for run_dir in run_dirs])
+    runs = _named([Run.open(run_dir) for run_dir in run_dirs])
     sources_of = {name: run.source_datasets for name, run in runs.items()}
     predictions = {name: run.predictions for name, run in runs.items()}
     joined = join_members(predictions, how, top_k=top_k)
     combination = fit_combination(joined, rule, sources_of=sources_of, grid_max=grid_max)
     agreement = member_agreement(joined, [one.threshold for one in combination.members])
     card = _card_of(runs, joined, combination, name=out_dir.name, video_score=in_words(how, top_k))
-    write_predictions(out_dir / "predictions.parquet", ensemble_predictions(joined, combination))
+    write_predictions(out_dir / PREDICTIONS_FILE, ensemble_predictions(joined, combination))
     unscored = pd.concat([run.unscored for run in runs.values()], ignore_index=True)
-    write_unscored(out_dir / "unscored.parquet", unscored.drop_duplicates(VIDEO_KEY))
-    write_json(out_dir / "ensemble.json", _content(combination, agreement))
-    card.save(out_dir)
+    write_unscored(out_dir / UNSCORED_FILE, unscored.drop_duplicates(VIDEO_KEY))
+    write_json(out_dir / ENSEMBLE_FILE, _content(combination, agreement))
+    Run.create(out_dir, card)
     return EnsembleSummary(combination=combination, agreement=agreement, card=card)
 
 
@@ -147,9 +92,9 @@ def _named(runs: list[Run]) -> dict[str, Run]:
     """Give every run a name of its own, and refuse one that stands here twice."""
     named: dict[str, Run] = {}
     for run in runs:
-        if any(run.run_dir.resolve() == other.run_dir.resolve() for other in named.values()):
-            raise DataError(f"The run {run.run_dir} is named twice; an ensemble counts it once.")
-        name = run.name if run.name not in named else f"{run.name} ({run.run_dir.parent.name})"
+        if any(run.folder.resolve() == other.folder.resolve() for other in named.values()):
+            raise DataError(f"The run {run.folder} is named twice; an ensemble counts it once.")
+        name = run.name if run.name not in named else f"{run.name} ({run.folder.parent.name})"
         named[name if name not in named else f"{name} ({len(named) + 1})"] = run
     return named
 
@@ -161,13 +106,15 @@ def _card_of(
     *,
     name: str,
     video_score: str,
-) -> EnsembleCard:
+) -> RunCard:
     sources = all_sources({name: run.source_datasets for name, run in runs.items()})
     validation = joined.validation(sources)
     # Of runs that cut a data set differently, the first one's crops are shown.
     stores = {d: str(folder) for run in reversed(runs.values()) for d, folder in run.stores.items()}
-    facts = [run.facts for run in runs.values()]
-    return EnsembleCard(
+    cards = [run.card for run in runs.values()]
+    kinds = sorted({kind for card in cards for kind in card.leaks})
+    return RunCard.of_now(
+        kind="ensemble",
         name=name,
         rule=combination.rule,
         ties=TIES if combination.rule == "hard" else "",
@@ -177,28 +124,25 @@ def _card_of(
         data="+".join(sources),
         source_dataset="+".join(sources),
         source_datasets=sources,
-        num_parameters=sum(int(one.get("num_parameters") or 0) for one in facts),
+        num_parameters=sum(card.num_parameters or 0 for card in cards),
         val_video_auc=roc_auc(validation.labels, combination.apply(validation.scores)),
         video_score=video_score,
-        manifest_hashes={d: h for one in reversed(facts) for d, h in _dict(one, "manifest_hashes")},
+        manifest_hashes={d: h for card in reversed(cards) for d, h in card.manifest_hashes.items()},
         stores=stores,
-        leak_allowed=any(run.leak_allowed for run in runs.values()),
-        members_not_chosen=[name for name, run in runs.items() if run.checkpoint == "other"],
-        members_not_confirmed=[name for name, run in runs.items() if run.checkpoint == "unknown"],
-        leaks={
-            kind: max(int(_leaks(one).get(kind, 0)) for one in facts)
-            for kind in sorted({kind for one in facts for kind in _leaks(one)})
-        },
+        leak_allowed=any(card.leak_allowed for card in cards),
+        members_not_chosen=[name for name, run in runs.items() if run.state == "other"],
+        members_not_confirmed=[name for name, run in runs.items() if run.state == "unknown"],
+        leaks={kind: max(card.leaks.get(kind, 0) for card in cards) for kind in kinds},
     )
 
 
 def _members_of(runs: dict[str, Run], combination: Combination) -> dict[str, dict[str, Any]]:
     return {
         name: {
-            "run": str(run.run_dir.resolve()),
-            "predictions": sha256_of_file(run.run_dir / "predictions.parquet"),
+            "run": str(run.folder.resolve()),
+            "predictions": sha256_of_file(run.folder / PREDICTIONS_FILE),
             "source_datasets": run.source_datasets,
-            **{key: run.facts.get(key) for key in ("model", "seed", "num_parameters")},
+            **{key: getattr(run.card, key) for key in ("model", "seed", "num_parameters")},
             "threshold": member.threshold,
             "val_accuracy": member.accuracy,
             "val_video_auc": member.auc,
@@ -225,11 +169,3 @@ def _content(combination: Combination, agreement: pd.DataFrame) -> dict[str, Any
             for row in agreement.to_dict("records")
         ],
     }
-
-
-def _leaks(facts: dict[str, Any]) -> dict[str, int]:
-    return facts.get("leaks") or {}
-
-
-def _dict(facts: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - JSON is untyped
-    return (facts.get(key) or {}).items()

@@ -17,8 +17,16 @@ from unmask.data.store import FaceStore
 from unmask.evaluation.predictions import PREDICTIONS_KEY, read_predictions, read_unscored
 from unmask.report.measure import measure
 from unmask.report.protocol import Protocol
-from unmask.runs.card import RunCard, headline_metrics, read_json, read_run_card
+from unmask.runs.card import RunCard, headline_metrics
 from unmask.runs.content import Changes, changes_since, content_of, read_content
+from unmask.runs.files import (
+    CARD_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    UNSCORED_FILE,
+)
+from unmask.runs.run import Run
 from unmask.training.checkpoint import read_detector
 from unmask.training.loader_processes import Workers
 from unmask.training.score import ScoredSplit, evaluate
@@ -146,11 +154,11 @@ def verify(
         CheckpointError: If the checkpoint cannot be opened.
         DataError: If the run is not finished, records no metrics, or its crops are gone.
     """
-    card = read_run_card(run_dir)
-    recorded = _recorded_metrics(run_dir, card)
+    run = Run.open(run_dir)
+    card, recorded = run.card, _recorded_metrics(run)
     content = read_content(run_dir)
     stores = {name: _open_store(card, name, data_dir, content) for name in _datasets_of(card)}
-    checkpoint, checkpoint_hash = _scored_checkpoint(run_dir, card)
+    checkpoint, checkpoint_hash = run.weights.path or run.best, run.weights.sha256
     with tempfile.TemporaryDirectory() as nowhere:
         evaluate(
             read_detector(checkpoint),
@@ -163,26 +171,26 @@ def verify(
             checkpoint_hash=checkpoint_hash,
             embeddings=False,
         )
-        predictions = read_predictions(Path(nowhere) / "predictions.parquet")
-        unscored = read_unscored(Path(nowhere) / "unscored.parquet")
+        predictions = read_predictions(Path(nowhere) / PREDICTIONS_FILE)
+        unscored = read_unscored(Path(nowhere) / UNSCORED_FILE)
     checks = [
         _hash_check(f"weights, {checkpoint.name}", card.scored_checkpoint, checkpoint_hash),
-        _hash_check("config.yaml", card.config_hash, sha256_of_file(run_dir / "config.yaml")),
+        _hash_check(CONFIG_FILE, card.config_hash, sha256_of_file(run_dir / CONFIG_FILE)),
         *_data_checks(card, stores),
         *_content_checks(content, stores.values()),
         *_table_checks(run_dir, predictions),
-        _report_check(run_dir, card),
+        _report_check(run),
     ]
     found = _measure(card, predictions, unscored)
     return Verification(str(run_dir), checks, list(_comparisons(recorded, found)))
 
 
-def _recorded_metrics(run_dir: Path, card: RunCard) -> dict[str, Any]:
-    recorded: dict[str, Any] = card.metrics.get("datasets", {})
+def _recorded_metrics(run: Run) -> dict[str, Any]:
+    recorded: dict[str, Any] = run.card.metrics.get("datasets", {})
     if not recorded:
         raise DataError(
-            f"{run_dir / 'run.json'} holds no metrics to verify; "
-            f"`unmask evaluate run={run_dir}` measures the run and records them."
+            f"{run.folder / CARD_FILE} holds no metrics to verify; "
+            f"`unmask evaluate run={run.folder}` measures the run and records them."
         )
     return recorded
 
@@ -212,17 +220,6 @@ def _open_store(
         f"The face crops of '{dataset}' are neither at {places[0]} nor at {places[1]}. Run "
         "`unmask prepare` with the settings of the run, or name their place with paths.data_dir."
     )
-
-
-def _scored_checkpoint(run_dir: Path, card: RunCard) -> tuple[Path, str]:
-    """Return the checkpoint behind the predictions, else the best, with its SHA-256."""
-    best = run_dir / card.best_checkpoint
-    others = sorted((run_dir / "checkpoints").glob("*.ckpt"))
-    for path in dict.fromkeys((best, *others)):
-        if path.is_file() and sha256_of_file(path) == card.scored_checkpoint:
-            return path, card.scored_checkpoint
-    # Where it is missing, opening it says so.
-    return best, sha256_of_file(best) if best.is_file() else ""
 
 
 def _hash_check(what: str, recorded: str | None, found: str | None) -> Check:
@@ -270,9 +267,9 @@ def _content_checks(content: pd.DataFrame | None, stores: Iterable[FaceStore]) -
 def _table_checks(run_dir: Path, fresh: pd.DataFrame) -> Iterator[Check]:
     """Compare the scores in the run's folder with those of now, split by split."""
     try:
-        recorded = read_predictions(run_dir / "predictions.parquet")
+        recorded = read_predictions(run_dir / PREDICTIONS_FILE)
     except (DataError, PredictionsError) as error:
-        yield Check("predictions.parquet", "differs", str(error))
+        yield Check(PREDICTIONS_FILE, "differs", str(error))
         return
     columns = [*PREDICTIONS_KEY, "split", "score", "label"]
     both = recorded[columns].merge(
@@ -296,14 +293,13 @@ def _score_check(what: str, part: pd.DataFrame) -> Check:
     return Check(what, state, f"by up to {largest:.2g}")
 
 
-def _report_check(run_dir: Path, card: RunCard) -> Check:
+def _report_check(run: Run) -> Check:
     """Compare what ``metrics.json`` says with what ``run.json`` repeats of it."""
-    path = run_dir / "metrics.json"
-    if not path.is_file():
-        return Check("metrics.json", "not recorded")
-    same = headline_metrics(read_json(path)) == card.metrics
-    detail = "" if same else "it says something else than run.json"
-    return Check("metrics.json", "equal" if same else "differs", detail)
+    if not (run.folder / METRICS_FILE).is_file():
+        return Check(METRICS_FILE, "not recorded")
+    same = headline_metrics(run.metrics) == run.card.metrics
+    detail = "" if same else f"it says something else than {CARD_FILE}"
+    return Check(METRICS_FILE, "equal" if same else "differs", detail)
 
 
 def _measure(card: RunCard, predictions: pd.DataFrame, unscored: pd.DataFrame) -> dict[str, Any]:
@@ -313,8 +309,8 @@ def _measure(card: RunCard, predictions: pd.DataFrame, unscored: pd.DataFrame) -
     content = measure(
         predictions,
         unscored,
-        source_datasets=card.source_datasets or [card.source_dataset],
-        threshold_split=card.others.get("threshold_from") or "val",
+        source_datasets=card.sources,
+        threshold_split=card.threshold_from or "val",
         protocol=Protocol(**settings),
         leaks=card.leaks if card.leak_allowed else None,
     )

@@ -191,7 +191,7 @@ class Caution:
 
 
 @dataclass(frozen=True)
-class Picture:
+class EvidencePicture:
     """A picture for a page.
 
     Args:
@@ -278,7 +278,7 @@ class Evidence:
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
     heat_maps: HeatMaps | None = None
-    pictures: tuple[Picture, ...] = field(default=(), repr=False, compare=False)
+    pictures: tuple[EvidencePicture, ...] = field(default=(), repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``evidence.json``; docs/predict.md describes it."""

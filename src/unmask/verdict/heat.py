@@ -8,7 +8,7 @@ from einops import rearrange
 from unmask.explain.explanation import explain
 from unmask.explain.overlay import overlay
 from unmask.prepare.video import encoded
-from unmask.verdict.evidence import HeatMaps, Picture, Track
+from unmask.verdict.evidence import EvidencePicture, HeatMaps, Track
 from unmask.verdict.faces import KeptFace
 from unmask.verdict.member import Member
 from unmask.verdict.scores import clip_frames
@@ -16,7 +16,7 @@ from unmask.verdict.scores import clip_frames
 
 def draw_heat_maps(
     member: Member, faces: Sequence[KeptFace], track: Track
-) -> tuple[HeatMaps, list[Picture]]:
+) -> tuple[HeatMaps, list[EvidencePicture]]:
     """Explain a clip by a model, a picture for each of its faces.
 
     Args:
@@ -30,7 +30,7 @@ def draw_heat_maps(
     found = explain(member.detector, frames[None].to(device), is_frame)
     images = overlay(rearrange(frames, "f c h w -> f h w c").contiguous().numpy(), found.maps)
     pictures = [
-        Picture("heat", face.crop.frame_index, face.crop.pts_seconds, track.track_id,
+        EvidencePicture("heat", face.crop.frame_index, face.crop.pts_seconds, track.track_id,
                 encoded(image, ".jpg"), f"{track.name}, {face.crop.pts_seconds:.1f} s")
         for face, image in zip(faces, images, strict=True)
     ]  # fmt: skip

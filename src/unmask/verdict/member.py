@@ -9,7 +9,8 @@ from typing import Any, Final
 from unmask.core.errors import CheckpointError, ConfigError
 from unmask.core.files import sha256_of_file
 from unmask.models.detector import ClipDetector
-from unmask.training.card_file import MODEL_FILE, card_of
+from unmask.runs.files import BEST_FILE, CHECKPOINTS_DIR, MODEL_FILE
+from unmask.training.card_file import card_of
 from unmask.training.checkpoint import read_checkpoint, read_detector
 from unmask.training.release import ClipRecipe, clip_recipe
 from unmask.verdict.faces import Cut
@@ -116,11 +117,11 @@ def _file_of(path: Path) -> Path:
     """Return a checkpoint, or that of a run's folder."""
     if not path.is_dir():
         return path
-    for file in (path / MODEL_FILE, path / "checkpoints" / "best.ckpt"):
+    for file in (path / MODEL_FILE, path / CHECKPOINTS_DIR / BEST_FILE):
         if file.is_file():
             return file
     raise CheckpointError(
-        f"The folder {path} holds neither {MODEL_FILE} nor checkpoints/best.ckpt; give a "
+        f"The folder {path} holds neither {MODEL_FILE} nor {CHECKPOINTS_DIR}/{BEST_FILE}; give a "
         "checkpoint, or the folder of a run that `unmask train` wrote."
     )
 

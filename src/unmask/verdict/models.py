@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.errors import CheckpointError, DataError, UnmaskError
-from unmask.training.card_file import MODEL_FILE, card_of, read_facts
+from unmask.runs.files import MODEL_FILE
+from unmask.training.card_file import card_of, read_facts
 
 
 @dataclass(frozen=True)

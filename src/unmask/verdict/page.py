@@ -7,7 +7,7 @@ from unmask.evaluation.verdicts import Verdict
 from unmask.pages.data_uri import data_uri
 from unmask.pages.numbers import number
 from unmask.pages.templating import templates_of
-from unmask.verdict.evidence import Evidence, Picture, Track
+from unmask.verdict.evidence import Evidence, EvidencePicture, Track
 
 WORDS: Final[dict[Verdict, str]] = {
     "real": "Real",
@@ -75,7 +75,7 @@ def _heat_words(evidence: Evidence) -> str:
     return f"The most suspicious clip of person {heat.track_id + 1}, for {heat.model}. {heat.words}"
 
 
-def picture_uri(picture: Picture) -> str:
+def picture_uri(picture: EvidencePicture) -> str:
     """Return a picture as a ``data:`` address."""
     return data_uri(picture.content, picture.mime)
 

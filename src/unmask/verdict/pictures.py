@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unmask.evaluation.verdicts import Verdict
 from unmask.prepare.video import encoded
-from unmask.verdict.evidence import Picture, Track
+from unmask.verdict.evidence import EvidencePicture, Track
 from unmask.verdict.faces import KeptFace, Thumbnail
 from unmask.video.sampling import uniform_frame_indices
 
@@ -25,12 +25,14 @@ COLOURS: Final[dict[Verdict, tuple[int, int, int]]] = {
 }
 
 
-def frame_pictures(thumbnails: Sequence[Thumbnail], tracks: Sequence[Track]) -> list[Picture]:
+def frame_pictures(
+    thumbnails: Sequence[Thumbnail], tracks: Sequence[Track]
+) -> list[EvidencePicture]:
     """Mark every person in the small frames that were kept."""
     return [_marked(thumbnail, tracks) for thumbnail in thumbnails]
 
 
-def crop_pictures(faces: Sequence[KeptFace], tracks: Sequence[Track]) -> list[Picture]:
+def crop_pictures(faces: Sequence[KeptFace], tracks: Sequence[Track]) -> list[EvidencePicture]:
     """Take some crops of each person, spread over the time that they are seen."""
     pictures = []
     for track in tracks:
@@ -39,13 +41,13 @@ def crop_pictures(faces: Sequence[KeptFace], tracks: Sequence[Track]) -> list[Pi
             crop = own[place].crop
             caption = f"{track.name}, {crop.pts_seconds:.1f} s"
             pictures.append(
-                Picture("crop", crop.frame_index, crop.pts_seconds, track.track_id,
+                EvidencePicture("crop", crop.frame_index, crop.pts_seconds, track.track_id,
                         own[place].content, caption)
             )  # fmt: skip
     return pictures
 
 
-def _marked(thumbnail: Thumbnail, tracks: Sequence[Track]) -> Picture:
+def _marked(thumbnail: Thumbnail, tracks: Sequence[Track]) -> EvidencePicture:
     image = thumbnail.image.copy()
     names = []
     for track in tracks:
@@ -54,7 +56,7 @@ def _marked(thumbnail: Thumbnail, tracks: Sequence[Track]) -> Picture:
                 _draw(image, track, [round(end * thumbnail.factor) for end in face.box])
                 names.append(f"{track.name}: {track.verdict}")
     caption = f"{thumbnail.seconds:.1f} s" + (f"; {', '.join(names)}" if names else "; no face")
-    return Picture(
+    return EvidencePicture(
         "frame", thumbnail.index, thumbnail.seconds, None, encoded(image, ".jpg"), caption
     )
 

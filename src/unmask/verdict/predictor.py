@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.reproducibility import package_versions
+from unmask.core.voting import VotingRule
 from unmask.evaluation.verdicts import Verdict
 from unmask.faces.device import resolved_device
 from unmask.training.release import card_hash
 from unmask.verdict.cautions import cautions_of, least_face_probs
 from unmask.verdict.evidence import (
     Evidence,
+    EvidencePicture,
     FrameSeen,
     HeatMaps,
     Input,
     Model,
-    Picture,
     Track,
 )
 from unmask.verdict.faces import Cut, FoundFaces, find_faces
@@ -27,7 +28,7 @@ from unmask.verdict.progress import OnStage, ShouldStop, Watch
 from unmask.verdict.scores import MemberScores, score_faces
 from unmask.verdict.source import InputLimits, Source, duration, opened
 from unmask.verdict.tracks import joint_score, make_tracks
-from unmask.verdict.voting import Rule, Voting, make_voting
+from unmask.verdict.voting import Voting, make_voting
 from unmask.video.sampling import RateSampling, SamplingPolicy, UniformSampling
 
 # From the least to the most suspicious.
@@ -59,7 +60,7 @@ class Predictor:
         self,
         checkpoints: Sequence[Path | str],
         *,
-        voting: Rule = "soft",
+        voting: VotingRule = "soft",
         sampling: SamplingPolicy | None = None,
         min_face_prob: float | None = None,
         device: str = "auto",
@@ -159,7 +160,7 @@ class Predictor:
 
     def _heat_maps(
         self, found: FoundFaces, tracks: tuple[Track, ...], scores: MemberScores, place: int
-    ) -> tuple[HeatMaps | None, list[Picture]]:
+    ) -> tuple[HeatMaps | None, list[EvidencePicture]]:
         """Explain the most suspicious clip of the person who decided, by the first model."""
         decider = most_suspicious(tracks)
         if not self.heat_maps or decider is None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from unmask.core.errors import ConfigError, PredictionsError
+from unmask.core.voting import VotingRule
 from unmask.evaluation.calibration import Calibration, Temperature, calibration_of
 from unmask.evaluation.ensemble import (
     Combination,
@@ -18,7 +19,6 @@ from unmask.evaluation.ensemble import (
 )
 from unmask.evaluation.verdicts import STAND_IN, Band, fix_band
 
-Rule = Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
 Card = Mapping[str, Any]
 # Without common validation videos there is nothing to fit these on.
 _FITTED: Final = ("grid", "stacking")
@@ -66,7 +66,7 @@ def calibration_in(card: Card | None) -> Calibration | None:
     return calibration_of(settings) if settings else None
 
 
-def make_voting(cards: Mapping[str, Card | None], rule: Rule) -> Voting:
+def make_voting(cards: Mapping[str, Card | None], rule: VotingRule) -> Voting:
     """Fit a rule on the validation scores in the models' cards.
 
     Where models have no validation videos in common, ``hard`` and ``soft`` still apply, and
@@ -95,7 +95,9 @@ def make_voting(cards: Mapping[str, Card | None], rule: Rule) -> Voting:
         return _unfitted(cards, rule, thresholds)
 
 
-def _fitted(cards: Mapping[str, Card | None], rule: Rule, thresholds: tuple[float, ...]) -> Voting:
+def _fitted(
+    cards: Mapping[str, Card | None], rule: VotingRule, thresholds: tuple[float, ...]
+) -> Voting:
     tables = {name: _validation_table(name, card) for name, card in cards.items()}
     sources_of = {name: list((card or {})["source_datasets"]) for name, card in cards.items()}
     joined = join_members(tables)
@@ -114,7 +116,7 @@ def _fitted(cards: Mapping[str, Card | None], rule: Rule, thresholds: tuple[floa
 
 
 def _unfitted(
-    cards: Mapping[str, Card | None], rule: Rule, thresholds: tuple[float, ...]
+    cards: Mapping[str, Card | None], rule: VotingRule, thresholds: tuple[float, ...]
 ) -> Voting:
     keys = {"accuracy": "val_accuracy", "auc": "val_auc"}
     raw = [1.0] * len(cards)
@@ -143,7 +145,9 @@ def _unfitted(
     )
 
 
-def _stand_in(cards: Mapping[str, Card | None], rule: Rule, weights: tuple[float, ...]) -> Band:
+def _stand_in(
+    cards: Mapping[str, Card | None], rule: VotingRule, weights: tuple[float, ...]
+) -> Band:
     """Return thresholds for models without common validation videos."""
     if rule == "hard":
         return Band(0.5, 0.5, source="more than half of the votes; models share no validation set")

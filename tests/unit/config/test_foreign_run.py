@@ -1,6 +1,7 @@
 """A run's folder is data: reading its configuration imports and resolves nothing of its choice."""
 
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,25 @@ def read(folder: Path, content: Any, place: str = "", value: Any = None) -> Any:
 
 def test_what_a_training_has_left_is_read(tmp_path: Path, content: Any) -> None:
     assert read(tmp_path, content).seed == 0
+
+
+def test_a_run_of_the_first_version_is_read_under_todays_names(
+    tmp_path: Path, content: Any
+) -> None:
+    old = deepcopy(content)
+    old["trainer"] = {
+        "_target_": "unmask.training.trainer.make_trainer", "_partial_": True,
+        "max_epochs": 3, "channels_last": False,
+    }  # fmt: skip
+    old["logger"] = {
+        kind: {"_target_": f"unmask.training.loggers.make_{kind}_logger", "_partial_": True}
+        for kind in ("csv", "wandb")
+    }
+    for node in (old["data"]["make"], old["data"]["make"]["settings"]):
+        node["_target_"] = node["_target_"].replace("unmask.demo", "unmask.data" + ".synthetic")
+    run = read(tmp_path, old)
+    assert run.data.make["_target_"] == "unmask.demo.make_ffpp"
+    assert run.trainer["_target_"] == "lightning.Trainer"
 
 
 @pytest.mark.parametrize(

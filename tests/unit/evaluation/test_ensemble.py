@@ -7,12 +7,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, cohen_kappa_score, roc_auc_score
 
 from unmask.core.errors import PredictionsError
+from unmask.core.voting import VotingRule
 from unmask.evaluation.aggregate import video_scores
 from unmask.evaluation.ensemble import (
     Combination,
     JoinedScores,
     MemberFacts,
-    Rule,
     all_sources,
     ensemble_predictions,
     fit_combination,
@@ -77,7 +77,7 @@ def fitted(joined: JoinedScores, rule: str, grid_max: int = 3) -> Combination:
     return fit_combination(joined, rule, sources_of=SOURCES, grid_max=grid_max)  # type: ignore[arg-type]
 
 
-def by_hand(rule: Rule, thresholds: list[float], scores: list[list[float]]) -> list[float]:
+def by_hand(rule: VotingRule, thresholds: list[float], scores: list[list[float]]) -> list[float]:
     members = tuple(MemberFacts(f"m{i}", t, 0.9, 0.9) for i, t in enumerate(thresholds))
     weights = tuple(1 / len(members) for _ in members)
     return Combination(rule, members, weights).apply(np.array(scores)).tolist()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unmask.core.errors import DataError
-from unmask.prepare.locks import in_turn, locked, only_writer
+from unmask.prepare.locks import in_turn, only_writer, store_locked
 from unmask.prepare.shard import Shard
 
 
@@ -83,7 +83,7 @@ def test_a_file_system_without_locks_gives_a_warning(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with locked(tmp_path / "lock", fcntl.LOCK_EX):
+    with store_locked(tmp_path / "lock", fcntl.LOCK_EX):
         pass
     assert f"No locks on the file system of {tmp_path}" in caplog.text
 

@@ -27,11 +27,12 @@ from unmask.report.compare.ranking import (
     ranking_table,
 )
 from unmask.report.compare.selection import choice_table, threshold_table
-from unmask.report.compare.variants import ComparedRun, read_recipe
+from unmask.report.compare.variants import ComparedRun, recipe_of
 from unmask.report.overview import Overview, render_overview
 from unmask.report.pictures import lines_on
 from unmask.report.protocol import Protocol
 from unmask.report.table import Table
+from unmask.runs.run import Run
 
 PROTOCOL = Protocol(num_resamples=20)
 MakeRun = Callable[..., ComparedRun]
@@ -286,7 +287,7 @@ def test_what_only_limits_or_repeats_is_no_part_of_a_recipe(
     recipes = []
     for words in (("false", 1), ("true", 2)):
         (tmp_path / "config.yaml").write_text(text.format(*words))
-        recipes.append(read_recipe(tmp_path))
+        recipes.append(recipe_of(Run(tmp_path).config))
     assert recipes[0] == recipes[1]
     assert recipes[0] == {
         "model": '"x"', "prepare.size": "3", "data.sets.a.name": '"a"',

@@ -27,10 +27,11 @@ from unmask.report.compare.ranking import (
     ranking_table,
 )
 from unmask.report.compare.selection import choice_table, threshold_table
-from unmask.report.compare.variants import ComparedRun, read_recipe
+from unmask.report.compare.variants import ComparedRun, recipe_of
 from unmask.report.measure import measure, measured_videos
 from unmask.report.overview import render_overview
 from unmask.report.protocol import Protocol
+from unmask.runs.run import Run
 
 PROTOCOL = Protocol(num_resamples=60)
 
@@ -157,19 +158,19 @@ def test_a_recipe_leaves_out_what_teaches_nothing(tmp_path: Path) -> None:
     recipes = []
     for text in texts:
         (tmp_path / "config.yaml").write_text(text)
-        recipes.append(read_recipe(tmp_path))
+        recipes.append(recipe_of(Run(tmp_path).config))
     assert recipes[0] == recipes[1] == {"model.dropout": "0.1", "data.name": '"d"'}
     assert recipes[2] != recipes[0]
 
 
 def test_a_recipe_may_be_missing_and_a_broken_one_is_named(tmp_path: Path) -> None:
-    assert read_recipe(tmp_path) is None
+    assert recipe_of(Run(tmp_path).config) is None
     (tmp_path / "config.yaml").write_text("a: [")
     with pytest.raises(DataError, match=r"config\.yaml is not readable YAML"):
-        read_recipe(tmp_path)
+        recipe_of(Run(tmp_path).config)
     (tmp_path / "config.yaml").write_text("- a")
     with pytest.raises(DataError, match=r"holds no settings but a list"):
-        read_recipe(tmp_path)
+        recipe_of(Run(tmp_path).config)
 
 
 # The matrix

@@ -13,7 +13,7 @@ from sklearn.calibration import calibration_curve
 
 from unmask.core.errors import PredictionsError
 from unmask.report.figures import (
-    Picture,
+    InlineImage,
     confusion_chart,
     det_chart,
     features_chart,
@@ -46,13 +46,13 @@ MOST_BYTES = 60_000
 NAN = float("nan")
 
 
-def svg_of(picture: Picture) -> str:
+def svg_of(picture: InlineImage) -> str:
     head, _, content = picture.uri.partition(",")
     assert head == "data:image/svg+xml;base64"
     return base64.b64decode(content).decode()
 
 
-def texts_of(picture: Picture) -> list[str]:
+def texts_of(picture: InlineImage) -> list[str]:
     return re.findall(r"<(?:text|tspan)[^>]*>([^<]+)</", svg_of(picture))
 
 
@@ -91,7 +91,7 @@ POINTS = pd.DataFrame(
     }
 )
 TWO = [("one", videos(200, 1)), ("other", videos(200, 2))]
-CHARTS: dict[str, Callable[[], Picture]] = {
+CHARTS: dict[str, Callable[[], InlineImage]] = {
     "roc": lambda: roc_chart(TWO),
     "pr": lambda: pr_chart(TWO),
     "det": lambda: det_chart(TWO),
@@ -122,13 +122,13 @@ def test_a_chart_is_small_and_says_what_it_shows(name: str) -> None:
 
 @pytest.mark.parametrize("draw", [roc_chart, pr_chart, det_chart, reliability_chart])
 def test_curves_through_a_million_videos_fit_a_page(
-    draw: Callable[..., Picture], many: pd.DataFrame
+    draw: Callable[..., InlineImage], many: pd.DataFrame
 ) -> None:
     assert len(svg_of(draw([("all", many)]))) <= MOST_BYTES
 
 
 @pytest.mark.parametrize("draw", [roc_chart, pr_chart, det_chart, reliability_chart])
-def test_many_variants_fit_a_page_and_are_all_named(draw: Callable[..., Picture]) -> None:
+def test_many_variants_fit_a_page_and_are_all_named(draw: Callable[..., InlineImage]) -> None:
     names = [f"backbone_{index}_head" for index in range(20)]
     picture = draw([(name, videos(3000, index)) for index, name in enumerate(names)])
     assert len(svg_of(picture)) <= MOST_BYTES
@@ -237,7 +237,7 @@ def test_a_set_of_one_class_has_a_score_chart() -> None:
         lambda: features_chart("set", POINTS.head(0)),
     ],
 )  # fmt: skip
-def test_without_data_a_chart_says_so(picture: Callable[[], Picture]) -> None:
+def test_without_data_a_chart_says_so(picture: Callable[[], InlineImage]) -> None:
     assert "nothing to draw" in texts_of(picture())
 
 

@@ -14,12 +14,13 @@ from unmask.core.reproducibility import package_versions
 from unmask.data.store import FaceStore
 from unmask.runs.card import RunCard, source_state
 from unmask.runs.identity import (
-    FinishedRun,
     crops_identity,
     find_finished,
+    not_trained_again,
     save_identity,
     unscored_sets,
 )
+from unmask.runs.run import Run
 
 StoreMaker = Callable[..., FaceStore]
 FACTS: dict[str, Any] = {"seed": 1, "model": {"dropout": 0.5}}
@@ -31,7 +32,8 @@ def make_run(folder: Path, facts: dict[str, Any] = FACTS, **card: Any) -> Path:
         "num_parameters": 1, "num_trainable": 1, "best_checkpoint": "best.ckpt", "best_epoch": 0,
         "val_video_auc": 0.5,
     }  # fmt: skip
-    RunCard(**facts_of_card | card).save(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    Run.create(folder, RunCard(**facts_of_card | card))
     (folder / "best.ckpt").touch()
     save_identity(folder, facts)
     return folder
@@ -72,7 +74,7 @@ def test_other_versions_and_another_commit_are_said(tmp_path: Path) -> None:
     make_run(tmp_path / "train/run", versions=versions | {"torch": "2.0"}, git={"commit": "f" * 40})
     found = find_finished(tmp_path, FACTS)
     assert found is not None
-    said = found.describe()
+    said = not_trained_again(found)
     assert f"torch (was 2.0, now {versions['torch']})" in said
     assert f"commit (was fffffff, now {str(source_state()['commit'])[:7]})" in said
     assert "numpy (was" not in said
@@ -83,7 +85,7 @@ def test_with_the_same_program_nothing_is_said_to_have_changed(tmp_path: Path) -
     make_run(tmp_path / "train/run")
     found = find_finished(tmp_path, FACTS)
     assert found is not None
-    assert "changed" not in found.describe()
+    assert "changed" not in not_trained_again(found)
 
 
 def test_crops_are_known_by_videos_and_faces(tmp_path: Path, make_store: StoreMaker) -> None:
@@ -97,7 +99,7 @@ def test_crops_are_known_by_videos_and_faces(tmp_path: Path, make_store: StoreMa
     assert other["faces"] != one["faces"]
 
 
-def scored(folder: Path, own: FaceStore, others: list[FaceStore]) -> FinishedRun:
+def scored(folder: Path, own: FaceStore, others: list[FaceStore]) -> Run:
     """Return a run with scores of its own two splits and of the test split of others."""
     stores = [own, *others]
     pairs = [(own.dataset, "val"), *((store.dataset, "test") for store in stores)]
@@ -125,7 +127,8 @@ def test_only_sets_without_scores_of_these_crops_are_named(
     assert unscored_sets(run, [new.folder], {"known": known.folder}) is None
     content = json.loads((run.folder / "run.json").read_text())
     content["manifest_hashes"]["known"] = "of other videos"
-    changed = FinishedRun(run.folder, RunCard(**content))
+    changed = Run(run.folder)
+    changed.card = RunCard(**content)
     assert unscored_sets(changed, [own.folder], {"known": known.folder}) == ["known"]
     (run.folder / "best.ckpt").write_text("not what was scored")
     assert unscored_sets(run, [own.folder], {"known": known.folder}) is None

@@ -1,13 +1,15 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from unmask.core.errors import DataError
+from unmask.core.errors import DataError, UnmaskError
 from unmask.core.files import sha256_of_file, write_json
 from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
-from unmask.runs.run import find_runs, has_tables, read_curves, read_run
+from unmask.runs.card import RunCard
+from unmask.runs.run import Run, read_curves
 
 
 def test_gaps_are_closed_and_the_last_value_of_an_epoch_counts(tmp_path: Path) -> None:
@@ -37,25 +39,25 @@ def test_a_log_without_epochs_is_refused_by_its_columns(tmp_path: Path) -> None:
 
 
 def test_a_missing_run_directory_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no run directory .*gone"):
-        read_run(tmp_path / "gone")
+    with pytest.raises(DataError, match=r"no run at .*gone"):
+        Run.open(tmp_path / "gone")
 
 
 def test_a_missing_run_json_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no run\.json in .*`unmask evaluate run="):
-        read_run(tmp_path)
+    with pytest.raises(DataError, match=r"holds no run\.json.* `unmask train`"):
+        Run.open(tmp_path)
 
 
 def test_a_broken_run_json_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{")
-    with pytest.raises(DataError, match=r"run\.json is not readable JSON"):
-        read_run(tmp_path)
+    with pytest.raises(DataError, match=r"run\.json cannot be read"):
+        Run.open(tmp_path)
 
 
 def test_missing_keys_of_run_json_are_named(tmp_path: Path) -> None:
     write_json(tmp_path / "run.json", {"name": "a"})
-    with pytest.raises(DataError, match=r"lacks \['source_dataset'\]"):
-        read_run(tmp_path)
+    with pytest.raises(DataError, match=r"it lacks \['source_dataset'\]"):
+        Run.open(tmp_path)
 
 
 def test_a_threshold_from_the_test_set_is_refused(tmp_path: Path) -> None:
@@ -63,7 +65,11 @@ def test_a_threshold_from_the_test_set_is_refused(tmp_path: Path) -> None:
         tmp_path / "run.json", {"name": "a", "source_dataset": "d", "threshold_from": "test"}
     )
     with pytest.raises(DataError, match="takes the threshold from 'test'"):
-        read_run(tmp_path)
+        _ = Run.open(tmp_path).threshold_split
+
+
+def folders(pattern: str) -> list[Path]:
+    return [run.folder for run in Run.find(pattern)]
 
 
 def plant_runs(root: Path, *places: str) -> list[Path]:
@@ -81,14 +87,14 @@ def test_runs_of_a_sweep_are_found_below_what_a_pattern_matches(tmp_path: Path) 
     (tmp_path / "outputs/train/unfinished/checkpoints").mkdir(parents=True)
     (tmp_path / "outputs/notes.txt").write_text("")
     for pattern in ("outputs", "outputs/*", "outputs/*/*"):
-        assert find_runs(f"{tmp_path}/{pattern}") == planted
-    assert find_runs(f"{tmp_path}/outputs/train/*") == planted[1:]
-    assert find_runs(f"{tmp_path}/outputs/train/x_sweep/1_b") == planted[3:]
+        assert folders(f"{tmp_path}/{pattern}") == planted
+    assert folders(f"{tmp_path}/outputs/train/*") == planted[1:]
+    assert folders(f"{tmp_path}/outputs/train/x_sweep/1_b") == planted[3:]
 
 
 def test_what_lies_inside_a_run_is_none_of_its_own(tmp_path: Path) -> None:
     [run, _] = plant_runs(tmp_path, "run", "run/wandb/copy")
-    assert find_runs(f"{tmp_path}/*") == [run]
+    assert folders(f"{tmp_path}/*") == [run]
 
 
 def plant_scored(run_dir: Path, **facts: Any) -> Path:
@@ -121,8 +127,8 @@ def test_what_was_scored_is_compared_with_what_validation_chose(
     run_dir = plant_scored(tmp_path / "run")
     facts = {"best_checkpoint_hash": hash_of(run_dir, "best")} if is_recorded else {}
     facts |= {"scored_checkpoint": hash_of(run_dir, scored)}
-    run = read_run(plant_scored(tmp_path / "again", **facts))
-    assert run.checkpoint == found
+    run = Run.open(plant_scored(tmp_path / "again", **facts))
+    assert run.state == found
     # The epoch and the AUC that validation chose by are those of best.ckpt alone.
     assert {"best_epoch", "val_video_auc"} & set(run.facts) == (
         {"best_epoch", "val_video_auc"} if found == "chosen" else set()
@@ -132,12 +138,71 @@ def test_what_was_scored_is_compared_with_what_validation_chose(
 def test_a_choice_that_cannot_be_checked_is_not_claimed(tmp_path: Path) -> None:
     run_dir = plant_scored(tmp_path / "run", scored_checkpoint="ab")
     (run_dir / "checkpoints/best.ckpt").unlink()
-    assert read_run(run_dir).checkpoint == "unknown"
+    assert Run.open(run_dir).state == "unknown"
 
 
 def test_tables_that_were_being_replaced_are_not_read(tmp_path: Path) -> None:
     run_dir = plant_scored(tmp_path / "run", scored_checkpoint=None)
     with pytest.raises(DataError, match=r"were being replaced .* `unmask evaluate run=.*run`"):
-        read_run(run_dir)
-    assert not has_tables(run_dir)
-    assert has_tables(plant_scored(tmp_path / "whole", scored_checkpoint="ab"))
+        _ = Run.open(run_dir).predictions
+    assert not Run(run_dir).has_tables
+    assert Run(plant_scored(tmp_path / "whole", scored_checkpoint="ab")).has_tables
+
+
+@pytest.mark.parametrize("scored", ["best", "last"])
+def test_the_scored_weights_are_found_by_their_content(tmp_path: Path, scored: str) -> None:
+    run_dir = plant_scored(tmp_path / "run")
+    RunCard.read(run_dir).model_copy(update={"seed": 1}).save(run_dir)
+    facts = dict.fromkeys(("model", "data", "seed"), 1) | {"model": "m", "data": "d"}
+    again = plant_scored(tmp_path / "again", scored_checkpoint=hash_of(run_dir, scored), **facts)
+    weights = Run.open(again).weights
+    assert weights.path == again / f"checkpoints/{scored}.ckpt"
+    assert weights.sha256 == hash_of(run_dir, scored)
+    assert weights.state == ("chosen" if scored == "best" else "other")
+    weights.path.unlink()
+    assert Run.open(again).weights.path is None
+
+
+def test_an_edit_writes_once_what_it_is_told_and_forgets_what_was_read(tmp_path: Path) -> None:
+    run = Run.open(plant_scored(tmp_path / "run", scored_checkpoint="ab"))
+    before = json.loads((run.folder / "run.json").read_text())
+    predictions = run.predictions
+    with run.edit() as write:
+        write(metrics={"datasets": {}})
+    assert json.loads((run.folder / "run.json").read_text()) == before | {
+        "metrics": {"datasets": {}}
+    }
+    assert run.card.metrics == {"datasets": {}}
+    assert run.predictions is not predictions
+
+
+def test_what_another_call_wrote_meanwhile_stays(tmp_path: Path) -> None:
+    one = Run.open(plant_scored(tmp_path / "run", scored_checkpoint="ab"))
+    with Run.open(one.folder).edit() as write:
+        write(seed=5)
+    with one.edit() as write:
+        write(num_parameters=7)
+    assert (one.card.seed, one.card.num_parameters) == (5, 7)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [({"kind": "ensemble"}, "is an ensemble"), ({}, r"it lacks \['data', 'model', 'seed'\]")],
+)
+def test_what_has_no_network_is_not_scored(
+    tmp_path: Path, facts: dict[str, Any], message: str
+) -> None:
+    run = Run.open(plant_scored(tmp_path / "run", **facts))
+    with pytest.raises(DataError, match=message):
+        _ = run.best
+
+
+def test_a_configuration_is_read_as_data(tmp_path: Path) -> None:
+    folder = plant_scored(tmp_path / "run")
+    assert Run(folder).config is None
+    (folder / "config.yaml").write_text("seed: 1\nagain: ${seed}\n")
+    assert Run(folder).config == {"seed": 1, "again": 1}
+    for text in ("root: ${oc.env:HOME}", "!!python/object/apply:os.system ['touch x']"):
+        (folder / "config.yaml").write_text(text)
+        with pytest.raises(UnmaskError, match=r"config\.yaml cannot be used"):
+            _ = Run(folder).config

@@ -85,7 +85,9 @@ def test_what_is_not_a_number_is_no_value() -> None:
 
 def make_run(folder: Path, content: str, metrics: float = 0.5) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps({"name": content, "metrics": metrics}))
+    (folder / "run.json").write_text(
+        json.dumps({"name": content, "source_dataset": "d", "metrics": {"auc": metrics}})
+    )
     for name in ("predictions.parquet", "unscored.parquet"):
         (folder / name).write_text(content)
     return folder

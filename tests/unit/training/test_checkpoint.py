@@ -162,7 +162,7 @@ RECIPE = {
             {"sampler": {"_target_": "unmask.data.samplers.BalancedSampling"}},
             r"another sampler \(\S+NaturalSampling there, \S+BalancedSampling here",
         ),
-        ({"batch_size": 8}, r"another batch_size \(4 there, 8 here\)"),
+        ({"batch_size": 8}, r"another loader \(batch_size=4 there, batch_size=8 here\)"),
         ({"scheduler": {"step_size": 2}}, r"another scheduler \(None there, step_size=2 here\)"),
         (
             {"augmentation": {"toy": None}},

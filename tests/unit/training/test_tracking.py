@@ -18,8 +18,9 @@ from unmask.training.loggers import TolerantWandbLogger, close_loggers
 from unmask.training.tracking import Tracking, log_results
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+CHART = f"data:image/svg+xml;base64,{base64.b64encode(SVG.encode()).decode()}"
 CARD = {
-    "name": "a run", "seed": 0, "scored_checkpoint": "ab",
+    "name": "a run", "source_dataset": "toy", "seed": 0, "scored_checkpoint": "ab",
     "manifest_hashes": {"toy": "c0ffee"}, "split_hashes": {"toy": {"test": "beef"}},
     "metrics": {"datasets": {"toy": {"test": {
         "count": 4, "auc": {"value": 0.75, "low": 0.5, "high": 1.0},
@@ -35,11 +36,7 @@ def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     write_json(folder / "run.json", CARD)
     (folder / "predictions.parquet").write_bytes(b"rows")
-    picture = base64.b64encode(SVG.encode()).decode()
-    (folder / "report.html").write_text(
-        f'<figure><img src="data:image/svg+xml;base64,{picture}" alt="x"></figure>'
-        '<img src="data:image/jpeg;base64,AAAA" alt="a face">'
-    )
+    (folder / "report.html").write_text("a page")
     return folder
 
 
@@ -87,15 +84,17 @@ def test_runs_on_one_manifest_use_one_artifact(run_dir: Path) -> None:
 
 def test_metrics_and_figures_are_logged(run_dir: Path) -> None:
     run = FakeRun()
-    log_results(run, run_dir)
+    log_results(run, run_dir, [CHART])
     assert run.summary == {"toy/test/auc": 0.75}
     assert run.logged["metrics"].data == [["toy", "test", "auc", 0.75, 0.5, 1.0]]
-    # Faces stay on the page; only figures are logged by themselves.
     assert set(run.logged) == {"metrics", "report", "figures/01"}
 
 
 def test_a_run_that_stopped_before_its_tests_logs_what_is_there(tmp_path: Path) -> None:
-    write_json(tmp_path / "run.json", {"name": "run", "manifest_hashes": {"toy": "ab"}})
+    write_json(
+        tmp_path / "run.json",
+        {"name": "run", "source_dataset": "toy", "manifest_hashes": {"toy": "ab"}},
+    )
     run = FakeRun()
     log_results(run, tmp_path)
     assert (len(run.used), run.made, run.logged) == (1, [], {})
@@ -106,7 +105,7 @@ def test_offline_everything_waits_in_the_run_folder_for_its_upload(run_dir: Path
     tracking.loggers = [TolerantWandbLogger(str(run_dir), mode="offline")]
     tracking.loggers[0].log_hyperparams({"seed": 0})
     tracking.loggers[0].log_metrics({"val/video_auc": 0.5}, step=1)
-    tracking.log_results(run_dir)
+    tracking.log_results(run_dir, [CHART])
     tracking.close()
     [log] = run_dir.glob("wandb/offline-run-*/run-*.wandb")
     records = whole_log(log)

@@ -10,11 +10,12 @@ import torch
 from unmask.core.errors import CheckpointError
 from unmask.core.files import sha256_of_file
 from unmask.runs.card import RunCard
+from unmask.runs.run import Run
 from unmask.training.checkpoint import Provenance
 from unmask.training.release import weights_hash, write_release
 from unmask.training.weights import hash_of_weights, require_own_weights
 
-MODEL = {"_target_": "unmask.models.plain_cnn.PlainCNN", "dropout": 0.1}
+MODEL = {"_target_": "unmask.models.detector.Detector", "dropout": 0.1}
 OWN = Provenance(model=MODEL, dataset="ffpp", manifest_hash="ab", seed=1, recipe={"lr": 0.1})
 CARD = RunCard(
     name="run", model="m", data="d", source_dataset="ffpp", seed=1, num_parameters=1,
@@ -36,7 +37,9 @@ def run_dir(tmp_path: Path) -> Path:
 
 
 def require(path: Path, run_dir: Path) -> None:
-    require_own_weights(path, run_dir, CARD, model=MODEL)
+    run = Run(run_dir)
+    run.card = CARD
+    require_own_weights(path, run, model=MODEL)
 
 
 @pytest.mark.parametrize("keeps_best", [True, False])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from unmask.core.errors import ConfigError
-from unmask.verdict.voting import Rule, make_voting
+from unmask.core.voting import VotingRule
+from unmask.verdict.voting import make_voting
 
 Card = dict[str, Any]
 MakeCard = Callable[..., Card]
@@ -44,7 +45,7 @@ def test_thresholds_of_several_are_fixed_on_their_joint_validation_scores(
 
 @pytest.mark.parametrize("rule", ["soft", "hard", "accuracy", "auc"])
 def test_models_without_common_validation_videos_can_still_vote(
-    rule: Rule, card_of: MakeCard
+    rule: VotingRule, card_of: MakeCard
 ) -> None:
     cards = {"a": card_of("a", val_auc=0.6, val_accuracy=0.9), "b": elsewhere(card_of("b"))}
     voting = make_voting(cards, rule)
@@ -56,7 +57,7 @@ def test_models_without_common_validation_videos_can_still_vote(
 
 
 @pytest.mark.parametrize("rule", ["grid", "stacking"])
-def test_what_must_be_fitted_is_refused_without_them(rule: Rule, card_of: MakeCard) -> None:
+def test_what_must_be_fitted_is_refused_without_them(rule: VotingRule, card_of: MakeCard) -> None:
     with pytest.raises(ConfigError, match=f"voting={rule} must be fitted"):
         make_voting({"a": card_of("a"), "b": elsewhere(card_of("b"))}, rule)
 

@@ -5,13 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
 from unmask.config.decides import deciding, leaves
-from unmask.config.foreign import read_foreign
 from unmask.evaluation.footage import same_footage
 from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
 from unmask.report.wording import Block, blocks, mark_in
@@ -32,7 +30,7 @@ class ComparedRun:
         metrics: The content of ``metrics.json``.
         videos: One row per video, of every data set and split, as measured.
         curves: Metrics by epoch.
-        recipe: What :func:`read_recipe` says; None without a configuration.
+        recipe: What :func:`recipe_of` says; None without a configuration.
     """
 
     name: str
@@ -198,24 +196,19 @@ def typical_run(runs: Sequence[ComparedRun]) -> ComparedRun:
     return sorted(by_seed, key=lambda run: run.validation_auc or 0.0)[(len(by_seed) - 1) // 2]
 
 
-def read_recipe(run_dir: Path) -> Recipe | None:
-    """Read what decides a run's weights beside its seed, by dotted name.
+def recipe_of(config: Mapping[str, Any] | None) -> Recipe | None:
+    """Return what decides a run's weights beside its seed, by dotted name.
 
     Args:
-        run_dir: May hold ``config.yaml``, as ``unmask train`` writes it.
+        config: The run's configuration; None where it has none.
 
     Returns:
         Setting -> value as JSON, or None where there is no configuration.
-
-    Raises:
-        ConfigError: If it names what is not trusted.
-        DataError: If the file is no such mapping.
     """
-    path = run_dir / "config.yaml"
-    if not path.is_file():
+    if config is None:
         return None
     # Variants are told apart by what they were trained with; their runs differ in the seed alone.
-    settings = leaves(deciding(read_foreign(path), "weights"))
+    settings = leaves(deciding(config, "weights"))
     return {
         name: json.dumps(value, sort_keys=True, default=str)
         for name, value in settings.items()

@@ -1,6 +1,6 @@
 """The report's charts, as SVG that is equal for equal data.
 
-Each function takes plain tables or arrays and returns a :class:`Picture` that travels inside a
+Each function takes plain tables or arrays and returns a :class:`InlineImage` that travels inside a
 page. What is drawn is prepared in ``points``, so that tests read numbers and not pictures.
 """
 
@@ -23,7 +23,7 @@ from unmask.report.figures.style import (
     LINE_COLOURS,
     REAL_COLOUR,
     STYLE,
-    Picture,
+    InlineImage,
 )
 from unmask.report.figures.training import learning_chart, training_charts
 
@@ -33,7 +33,7 @@ __all__ = [
     "LINE_COLOURS",
     "REAL_COLOUR",
     "STYLE",
-    "Picture",
+    "InlineImage",
     "confusion_chart",
     "det_chart",
     "features_chart",

@@ -12,7 +12,7 @@ from unmask.report.figures.style import (
     INK,
     LINE_COLOURS,
     PALE_INK,
-    Picture,
+    InlineImage,
     chart,
     picture,
     say_nothing_to_draw,
@@ -26,7 +26,7 @@ LONGEST_LABEL: Final = 36
 EMPTY_COLOUR: Final = "#eef1f4"
 
 
-def heat_map(values: pd.DataFrame, *, title: str, marks: pd.DataFrame | None = None) -> Picture:
+def heat_map(values: pd.DataFrame, *, title: str, marks: pd.DataFrame | None = None) -> InlineImage:
     """Draw a matrix of AUC values with the number in each cell.
 
     Args:
@@ -102,7 +102,7 @@ def ranking_chart(
     *,
     title: str = "Ranking",
     metric: str = "AUC over videos, with its interval",
-) -> Picture:
+) -> InlineImage:
     """Draw one dot with its interval per variant, the best first.
 
     Args:

@@ -18,7 +18,7 @@ from unmask.report.figures.points import (
 )
 from unmask.report.figures.style import (
     GUIDE,
-    Picture,
+    InlineImage,
     Place,
     add_legend,
     chart,
@@ -36,7 +36,7 @@ FEW: Final = 6
 DET_TICKS: Final = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
 
 
-def roc_chart(curves: Curves) -> Picture:
+def roc_chart(curves: Curves) -> InlineImage:
     """Draw the ROC curves of all variants or test sets.
 
     Args:
@@ -63,7 +63,7 @@ def roc_chart(curves: Curves) -> Picture:
     return _chart("ROC curves", curves, roc_line, frame, loc="lower right")
 
 
-def pr_chart(curves: Curves) -> Picture:
+def pr_chart(curves: Curves) -> InlineImage:
     """Draw precision over recall of all variants or test sets.
 
     Guessing gives the share of fakes, which is drawn where all sets have the same.
@@ -94,7 +94,7 @@ def pr_chart(curves: Curves) -> Picture:
     return _chart("Precision-recall curves", curves, pr_line, frame, loc="lower left")
 
 
-def det_chart(curves: Curves) -> Picture:
+def det_chart(curves: Curves) -> InlineImage:
     """Draw the detection error trade-off of all variants or test sets.
 
     Both axes are normal deviates, which spreads the region of few errors; a detector without errors
@@ -131,7 +131,7 @@ def det_chart(curves: Curves) -> Picture:
     return _chart("Detection error trade-off", curves, det_line, frame, loc="upper right")
 
 
-def reliability_chart(curves: Curves) -> Picture:
+def reliability_chart(curves: Curves) -> InlineImage:
     """Draw how large a share of the videos with a score is fake.
 
     Scores that can be taken at their word lie on the diagonal. The bins are those of the expected
@@ -173,7 +173,7 @@ def _chart(
     *,
     loc: Place,
     marker: str = "",
-) -> Picture:
+) -> InlineImage:
     with chart() as (figure, axes):
         frame(axes)
         if not curves:

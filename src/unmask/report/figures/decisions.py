@@ -12,7 +12,7 @@ from unmask.report.figures.style import (
     FAKE_COLOUR,
     INK,
     REAL_COLOUR,
-    Picture,
+    InlineImage,
     add_legend,
     chart,
     line_look,
@@ -26,7 +26,7 @@ Confusion = Sequence[Sequence[int]] | Mapping[str, int]
 CONFUSION_NAMES: Final = (("true_real", "false_fake"), ("false_real", "true_fake"))
 
 
-def score_chart(name: str, videos: pd.DataFrame, threshold: float | None) -> Picture:
+def score_chart(name: str, videos: pd.DataFrame, threshold: float | None) -> InlineImage:
     """Draw how the scores of real and of fake videos are spread.
 
     Args:
@@ -52,7 +52,7 @@ def score_chart(name: str, videos: pd.DataFrame, threshold: float | None) -> Pic
         return picture(figure, f"Scores of real and fake videos of {name}")
 
 
-def confusion_chart(name: str, matrix: Confusion) -> Picture:
+def confusion_chart(name: str, matrix: Confusion) -> InlineImage:
     """Draw what real and fake videos were called, as counts and shares of their class.
 
     Args:
@@ -94,7 +94,7 @@ def confusion_chart(name: str, matrix: Confusion) -> Picture:
 
 def histogram_chart(
     title: str, parts: Sequence[tuple[str, Scores]], *, axis: str, num_bars: int = 24
-) -> Picture:
+) -> InlineImage:
     """Draw how a number is spread in each of several parts, as shares of the part.
 
     Args:

@@ -10,7 +10,7 @@ from unmask.core.labels import CLASS_NAMES, FAKE, REAL
 from unmask.report.figures.style import (
     FAKE_COLOUR,
     REAL_COLOUR,
-    Picture,
+    InlineImage,
     chart,
     picture,
     say_nothing_to_draw,
@@ -28,7 +28,7 @@ def features_chart(
     *,
     shares: Sequence[float] | None = None,
     axis: str = "principal component",
-) -> Picture:
+) -> InlineImage:
     """Draw videos by two coordinates of their features: colour by class, shape by method.
 
     Args:

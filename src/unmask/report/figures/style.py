@@ -60,7 +60,7 @@ Place = Literal["lower right", "lower left", "upper right", "upper left", "best"
 
 
 @dataclass(frozen=True)
-class Picture:
+class InlineImage:
     """An image that travels inside the page.
 
     Args:
@@ -92,14 +92,14 @@ def chart(width: float = 4.4, height: float = 4.0) -> Iterator[tuple[Figure, Axe
         yield figure, figure.subplots()
 
 
-def picture(figure: Figure, alt: str) -> Picture:
+def picture(figure: Figure, alt: str) -> InlineImage:
     """Write a figure as SVG without time or version, so that equal charts are equal text."""
     buffer = io.BytesIO()
     metadata: dict[str, Any] = {"Date": None, "Creator": None}
     figure.savefig(buffer, format="svg", metadata=metadata)
     # A hundredth of a point is enough for the eye, and half the text.
     text = PATH_LINE.sub(lambda line: DIGITS.sub(r"\1", line[0]), buffer.getvalue().decode())
-    return Picture(data_uri(text.encode(), "image/svg+xml"), alt)
+    return InlineImage(data_uri(text.encode(), "image/svg+xml"), alt)
 
 
 def line_look(index: int) -> dict[str, Any]:

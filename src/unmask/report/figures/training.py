@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from unmask.report.figures.points import Line, Values, kept_points, points_per_curve
 from unmask.report.figures.style import (
     INK,
-    Picture,
+    InlineImage,
     add_legend,
     chart,
     line_look,
@@ -23,7 +23,7 @@ from unmask.report.figures.style import (
 MOST_DOTS = 40
 
 
-def training_charts(curves: pd.DataFrame, best_epoch: int | None) -> list[Picture]:
+def training_charts(curves: pd.DataFrame, best_epoch: int | None) -> list[InlineImage]:
     """Draw the loss and the validation metrics over the epochs.
 
     Args:
@@ -48,7 +48,7 @@ def training_charts(curves: pd.DataFrame, best_epoch: int | None) -> list[Pictur
     ]
 
 
-def learning_chart(runs: Sequence[tuple[str, pd.DataFrame]], metric: str) -> Picture:
+def learning_chart(runs: Sequence[tuple[str, pd.DataFrame]], metric: str) -> InlineImage:
     """Draw one metric of several runs over their epochs.
 
     Args:
@@ -106,7 +106,7 @@ def _lines(
     best_epoch: int | None,
     *,
     is_share: bool,
-) -> Picture:
+) -> InlineImage:
     with chart(4.4, 3.1) as (figure, axes):
         most = points_per_curve(len(series))
         lines = [(name, *epoch_line(values, most)) for name, values in series]

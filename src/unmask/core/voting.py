@@ -1,0 +1,5 @@
+"""The rules by which several detectors vote."""
+
+from typing import Literal
+
+VotingRule = Literal["hard", "soft", "accuracy", "auc", "grid", "stacking"]
