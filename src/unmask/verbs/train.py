@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.config.schema import TrainConfig
+from unmask.config.trust import refuse_unrebuildable
 from unmask.report.write import report
 from unmask.runs.card import source_state
 from unmask.runs.identity import not_trained_again
@@ -42,9 +43,11 @@ def train(
 
     Raises:
         CheckpointError: If ``config.resume`` cannot be continued with these settings.
-        ConfigError: If a part cannot be built.
+        ConfigError: If a part cannot be built, or is of a package that nothing would trust when its
+            checkpoint is opened.
         DataError: If the data cannot be trained on, or share what makes every number untrue.
     """
+    refuse_unrebuildable(config.model_dump())
     on_rank_zero(partial(config.save, folder))
     tracking = Tracking()
     try:
