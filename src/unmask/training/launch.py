@@ -79,6 +79,9 @@ def several_processes(words_of: WordsOf, shared: dict[str, str]) -> Iterator[Non
     """
     global _crew
     _crew = crew = _Crew(words_of, shared)
+    if "TORCHELASTIC_RUN_ID" in os.environ and is_rank_zero():
+        # torchrun ends the others of a rank that died, often before they notice by themselves.
+        signal.signal(signal.SIGTERM, _end_for_torchrun)
     try:
         yield
     except Exception as error:
@@ -236,6 +239,16 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_POLL_SECONDS)
     os._exit(1)
+
+
+def _end_for_torchrun(number: int, frame: object) -> None:  # noqa: ARG001 - Python's signature
+    """Say why rank zero ends."""
+    sys.stderr.write(
+        "unmask: The run is over, because torchrun ended it: another of its processes died, or "
+        "torchrun itself was told to end. Its checkpoints/last.ckpt goes on with resume=...\n"
+    )
+    sys.stderr.flush()
+    raise SystemExit(1)
 
 
 def _first_dead(crew: _Crew) -> str | None:
