@@ -292,8 +292,10 @@ def _loss(crew: _Crew, error: Exception) -> str | None:
         time.sleep(_POLL_SECONDS / 5)
     if crew.children:
         return None  # all are alive: the error is of another kind
-    first_line = str(error).partition("\n")[0]
-    return f"The run is over, because another of its processes ended early ({first_line})."
+    return (
+        "The run is over, because another of its processes ended early. Its checkpoints/last.ckpt "
+        "goes on with resume=..."
+    )
 
 
 def _end(crew: _Crew, *, by_force: bool) -> None:
