@@ -123,9 +123,12 @@ def test_a_frozen_backbone_is_left_as_it_was_and_its_parameters_are_counted(
 def test_processes_that_read_the_crops_change_no_weight(make_store, tmp_path: Path) -> None:  # noqa: ANN001
     store = make_store()
     run(store, tmp_path / "in_one_process")
-    run(store, tmp_path / "as_by_default", "loader.num_workers=2")
+    run(store, tmp_path / "in_two_processes", "loader.num_workers=2")
     assert_same_weights(
-        *(tmp_path / name / "checkpoints/last.ckpt" for name in ("in_one_process", "as_by_default"))
+        *(
+            tmp_path / name / "checkpoints/last.ckpt"
+            for name in ("in_one_process", "in_two_processes")
+        )
     )
 
 
@@ -180,6 +183,7 @@ def test_the_best_epoch_before_an_interruption_stays_the_best(make_store, tmp_pa
     assert_same_weights(first.best_checkpoint, second.best_checkpoint)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_moved_goes_on_with_the_best_epoch_beside_it(
     make_store,  # noqa: ANN001
     tmp_path: Path,
@@ -193,6 +197,7 @@ def test_a_run_that_was_moved_goes_on_with_the_best_epoch_beside_it(
     assert_same_weights(moved / "checkpoints/best.ckpt", tmp_path / "rest/checkpoints/best.ckpt")
 
 
+@pytest.mark.slow
 def test_the_best_epoch_of_another_run_at_the_old_place_is_not_taken(
     make_store,  # noqa: ANN001
     tmp_path: Path,

@@ -23,7 +23,7 @@ from unmask.cli.jobs import CallRefused, FolderWatch, run_recorded
 from unmask.cli.tables import jobs_table
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
-from unmask.config.trust import trust_command_line
+from unmask.config.trust import begin_command_line, trust_command_line
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import ConfigError, UnmaskError
 from unmask.runs.claim import RUN_FOLDER_VARIABLE
@@ -92,6 +92,7 @@ def run_verb(
         arguments: The command line behind the verb: overrides and Hydra's flags.
         after_sweep: What to do with a sweep's folder and jobs when all of them have ended.
     """
+    begin_command_line()
     _quieten()
     try:
         words = at_the_door(spell_out_blend(arguments))

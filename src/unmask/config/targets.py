@@ -156,7 +156,7 @@ def describe(error: Any, value: Any) -> str:  # noqa: ANN401 - pydantic's error 
         value: What was given.
     """
     if error["type"] == "literal_error":
-        choices = [part.strip().strip("'") for part in _split_choices(error["ctx"]["expected"])]
+        choices = {part.strip().strip("'") for part in _split_choices(error["ctx"]["expected"])}
         return f"'{value}' is not a choice" + did_you_mean(str(value), choices)
     message = str(error["msg"]).removeprefix("Value error, ")
     return message[0].lower() + message[1:].rstrip(".") + "."

@@ -140,11 +140,11 @@ def histogram(title: str, probs: pd.Series) -> Histogram:
     return Histogram(title, low, bars, float(np.median(values)) if len(values) else None)
 
 
-def spread(count: int, most: int) -> list[int]:
+def evenly_spaced(count: int, most: int) -> list[int]:
     """Choose at most ``most`` of ``count`` places, evenly.
 
     Example:
-        >>> spread(10, 3), spread(2, 3)
+        >>> evenly_spaced(10, 3), evenly_spaced(2, 3)
         ([1, 5, 8], [0, 1])
     """
     chosen = min(count, most)
@@ -160,7 +160,7 @@ def _samples(store_dir: Path, faces: pd.DataFrame, group: dict[str, Any]) -> lis
         & (faces["track_id"] == 0)
     ]
     tracks = [track for _, track in chosen.groupby("video_id", sort=True)]
-    shown = [tracks[place] for place in spread(len(tracks), CROPS_PER_METHOD)]
+    shown = [tracks[place] for place in evenly_spaced(len(tracks), CROPS_PER_METHOD)]
     return [_crop(store_dir, track.iloc[len(track) // 2]) for track in shown]
 
 
@@ -193,7 +193,7 @@ def _failures_by_reason(
                     str(row["video_id"]),
                     _without_folder(row),
                 )
-                for _, row in rows.iloc[spread(len(rows), FAILURES_PER_REASON)].iterrows()
+                for _, row in rows.iloc[evenly_spaced(len(rows), FAILURES_PER_REASON)].iterrows()
             ],
         )
         for reason, rows in groups

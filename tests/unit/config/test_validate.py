@@ -60,7 +60,7 @@ def test_what_is_right_passes(arguments: list[str]) -> None:
         ("loader.batch_size=0", "`loader.batch_size=0`: input should be greater than 0."),
         ("loader.batch_size=two", "`loader.batch_size=two`: input should be a valid integer"),
         ("clips.num_frames=ten", "`clips.num_frames=ten`: input should be a valid integer"),
-        ("trainer.precision=17", "'17' is not a choice; did you mean '16'?"),
+        ("trainer.precision=17", "'17' is not a choice; choose one of: 16, 16-mixed,"),
         ("trainer.precision=auot", "'auot' is not a choice; did you mean 'auto'?"),
         ("trainer.channels_last=true", "is a callback now: write 'callbacks=[...,channels_last]'"),
         ("+trainer.logger=true", "`trainer.logger`: unmask gives it to Trainer itself"),

@@ -28,6 +28,7 @@ def saved(source: TimmBackbone, folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("size", [112, 128, 224, 256, 299, 380])
 @pytest.mark.parametrize("name", SMALL.values(), ids=SMALL)
 def test_patch_models_take_any_size(name: str, size: int) -> None:
@@ -91,6 +92,7 @@ def test_weights_of_another_size_get_their_window_biases_resized(tmp_path: Path)
     torch.testing.assert_close(small.network.state_dict()[kept], source.network.state_dict()[kept])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", ["efficientnet_b0", "densenet121", "vit_tiny_patch16_224"])
 def test_weights_for_colour_serve_one_channel(name: str, tmp_path: Path) -> None:
     colour = backbone(name, 64)
@@ -114,6 +116,7 @@ def test_weights_for_one_channel_do_not_serve_colour(tmp_path: Path) -> None:
         TimmBackbone("resnet10t", image_size=32, weights=saved(source, tmp_path))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("name", "num_blocks"),
     [

@@ -318,6 +318,7 @@ def test_a_call_without_a_shard_does_what_no_shard_did(
     assert files_of(tmp_path) == files_of(store[0])
 
 
+@pytest.mark.slow
 def test_shards_at_the_same_time_make_the_store_of_one_process(
     store: tuple[Path, PrepareSummary], root: Path, tmp_path: Path
 ) -> None:

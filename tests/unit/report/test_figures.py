@@ -29,7 +29,7 @@ from unmask.report.figures import (
 )
 from unmask.report.figures.comparison import cell_texts, ranked
 from unmask.report.figures.decisions import confusion_counts
-from unmask.report.figures.features import looks, spread
+from unmask.report.figures.features import looks, thinned
 from unmask.report.figures.points import (
     DET_EDGE,
     det_line,
@@ -345,12 +345,12 @@ def test_of_many_videos_a_part_is_drawn_that_is_spread_like_all() -> None:
             "method": np.repeat(["youtube", "swap", "edit", "rare"], [10_000, 8000, 1990, 10]),
         }
     )
-    drawn = spread(points, 320)
+    drawn = thinned(points, 320)
     assert len(drawn) <= 324
     assert set(drawn["method"]) == set(points["method"])
     by_label = [table.groupby("label")["x"].mean() for table in (drawn, points)]
     assert by_label[0].to_numpy() == pytest.approx(by_label[1].to_numpy(), abs=0.03)
-    shuffled = spread(points.sample(frac=1, random_state=1), 320)
+    shuffled = thinned(points.sample(frac=1, random_state=1), 320)
     assert shuffled.equals(drawn)
     picture = features_chart("set", points)
     assert len(svg_of(picture)) <= MOST_BYTES

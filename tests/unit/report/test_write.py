@@ -114,6 +114,7 @@ def test_a_manipulation_without_its_reals_is_marked_in_both_texts(run_dir: Path)
         assert "no AUC of DFD_fake" in plain
 
 
+@pytest.mark.slow
 def test_the_page_needs_no_other_file_and_closes_its_tags(run_dir: Path) -> None:
     page = Links()
     page.feed(report(run_dir, num_resamples=FEW).html.read_text())
@@ -185,6 +186,7 @@ def test_one_class_only_is_refused_and_leaves_no_report(run_dir: Path) -> None:
     assert not (run_dir / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_several_runs_stand_in_one_table_of_source_by_target(tmp_path: Path) -> None:
     runs = [
         make_run(tmp_path / "a" / "run", name="a"),
@@ -201,6 +203,7 @@ def test_several_runs_stand_in_one_table_of_source_by_target(tmp_path: Path) -> 
     assert "<strong>" in summary.html.read_text()
 
 
+@pytest.mark.slow
 def test_seeds_of_one_model_are_one_row_with_the_single_runs_below(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / str(seed) / "run", name=f"m{seed}") for seed in (1, 2)]
     for seed, run in enumerate(runs, start=1):
@@ -216,6 +219,7 @@ def test_seeds_of_one_model_are_one_row_with_the_single_runs_below(tmp_path: Pat
     assert "of 1 variant</p>" in summary.html.read_text()
 
 
+@pytest.mark.slow
 def test_the_comparison_needs_no_network_and_says_the_same_twice(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / name / "run", name=name) for name in ("a", "b")]
     first, second = (
@@ -249,6 +253,7 @@ def add_features(run_dir: Path, *, gap: float, length: int) -> None:
     videos.assign(vector=vectors).to_parquet(run_dir / "embeddings.parquet")
 
 
+@pytest.mark.slow
 def test_features_are_drawn_and_scored_where_the_run_has_them(run_dir: Path) -> None:
     add_features(run_dir, gap=3, length=4)
     text = report(run_dir, num_resamples=FEW).markdown.read_text()
@@ -266,6 +271,7 @@ def test_nothing_is_scored_on_what_it_was_fitted_on(run_dir: Path) -> None:
     assert "as scored (fitted" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "words"),
     [("mean", "mean over its clips"), ("max", "highest of its clips"),
@@ -297,6 +303,7 @@ def add_checkpoints(run: Path, *, seed: int, val_video_auc: float, scored: str) 
     return run
 
 
+@pytest.mark.slow
 def test_weights_that_validation_did_not_choose_are_marked_at_every_number(tmp_path: Path) -> None:
     mark = "(checkpoint not chosen on validation)"
     runs = [
@@ -328,6 +335,7 @@ def test_weights_that_validation_did_not_choose_are_marked_at_every_number(tmp_p
     assert [row.split(" | ")[2:4] for row in choice if row.startswith("| home")] == [["2", "b"]]
 
 
+@pytest.mark.slow
 def test_an_ensemble_with_a_member_that_validation_did_not_choose_is_marked(
     tmp_path: Path,
 ) -> None:

@@ -20,11 +20,11 @@ def targets_of(runs: Sequence[ComparedRun]) -> list[str]:
     return sorted({target for run in runs for target in run.tests})
 
 
-def spread(values: Sequence[float]) -> str:
+def mean_and_deviation(values: Sequence[float]) -> str:
     """Write a mean and the standard deviation over runs (of n - 1), where there are several.
 
     Example:
-        >>> spread([0.8, 0.9]), spread([0.8])
+        >>> mean_and_deviation([0.8, 0.9]), mean_and_deviation([0.8])
         ('0.850 ± 0.071', '0.800')
     """
     if len(values) == 1:
@@ -63,7 +63,7 @@ def _variant_cell(variant: Variant, column: CountedVideos) -> Cell:
     if len(runs) == 1:
         return _auc_cell(runs[0], column, is_home=is_home)
     return Cell(
-        spread([_auc(run, target)["value"] for run in runs]) + variant.mark_of(target),
+        mean_and_deviation([_auc(run, target)["value"] for run in runs]) + variant.mark_of(target),
         note=f"({len(runs)} runs) {column.note(runs[0])}".rstrip(),
         is_strong=is_home,
     )
@@ -196,7 +196,9 @@ def _method_cell(variant: Variant, target: str, method: str, *, is_one: bool) ->
     if len(known) == 1:
         cell = estimate_cell(known[0], mark=variant.mark_of(target))
         return replace(cell, note=f"{cell.note} {count}".rstrip())
-    return Cell(spread([one["value"] for one in known]) + variant.mark_of(target), note=count)
+    return Cell(
+        mean_and_deviation([one["value"] for one in known]) + variant.mark_of(target), note=count
+    )
 
 
 def _methods(run: ComparedRun, target: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from unmask.evaluation.significance import (
 )
 from unmask.evaluation.uncertainty import quantile_ends, weighted_auc
 from unmask.pages.numbers import interval, number
-from unmask.report.compare.matrix import columns_of, spread
+from unmask.report.compare.matrix import columns_of, mean_and_deviation
 from unmask.report.compare.variants import Variant
 from unmask.report.protocol import Protocol
 from unmask.report.table import DASH, Cell, Table, signed
@@ -245,7 +245,7 @@ def ranking_table(ranking: Ranking) -> Table:
             Cell("one run" if one.deviation is None else f"± {one.deviation:.3f}"),
             Cell(str(len(one.variant.runs))),
             *(
-                Cell(spread(one.variant.aucs(target)) + one.variant.mark_of(target))
+                Cell(mean_and_deviation(one.variant.aucs(target)) + one.variant.mark_of(target))
                 for target in ranking.targets
             ),
         ]

@@ -40,7 +40,7 @@ def features_chart(
     Returns:
         The chart; of many videos a part that is spread like all of them, and it says so.
     """
-    drawn = spread(points, MOST_DOTS)
+    drawn = thinned(points, MOST_DOTS)
     with chart(4.4, 4.2) as (figure, axes):
         rest = f", {len(drawn)} of {len(points):,} videos" if len(drawn) < len(points) else ""
         axes.set(
@@ -87,7 +87,7 @@ def looks(points: pd.DataFrame) -> list[tuple[int, str, str]]:
     return found
 
 
-def spread(points: pd.DataFrame, most: int) -> pd.DataFrame:
+def thinned(points: pd.DataFrame, most: int) -> pd.DataFrame:
     """Take evenly from the videos of each class and method in the order of their place.
 
     The choice does not depend on the order of the rows.
