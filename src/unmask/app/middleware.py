@@ -49,7 +49,7 @@ HEADERS: Final = [
 ]
 
 
-class Gate:
+class GuardMiddleware:
     """ASGI middleware.
 
     Args:

@@ -15,6 +15,8 @@ from unmask.core.files import write_json, write_text
 from unmask.verdict.evidence import Evidence
 from unmask.verdict.page import render_html
 
+# The bytes of uploads that wait, and those of open cases, over the largest single upload.
+UPLOADS_KEPT: Final = 8
 MAX_OPEN: Final = 64
 MAX_NOTE: Final = 2_000
 
@@ -38,7 +40,7 @@ class Case:
     evidence: Evidence | None = None
 
 
-class Cases:
+class CaseStore:
     """The open cases, and those that somebody flagged.
 
     Args:

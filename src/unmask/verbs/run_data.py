@@ -10,7 +10,8 @@ import pandas as pd
 from unmask.config.schema import DataConfig, EvalConfig, TrainConfig, sets_of
 from unmask.core.errors import DataError
 from unmask.data.store import FaceStore
-from unmask.prepare.datasets import Preparation, open_store, store_folder
+from unmask.prepare.datasets import open_store, store_folder
+from unmask.prepare.preparation import Preparation
 from unmask.runs.card import RunCard
 from unmask.runs.content import (
     Changes,

@@ -1,8 +1,8 @@
 """What a verdict rests on: plain frozen values, and their JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from unmask.evaluation.verdicts import Band, Verdict
 
@@ -279,6 +279,9 @@ class Evidence:
     seconds: Mapping[str, float]
     heat_maps: HeatMaps | None = None
     pictures: tuple[EvidencePicture, ...] = field(default=(), repr=False, compare=False)
+    # Writes an evidence as a part of a page: unmask.verdict.page, which builds on this module, puts
+    # its own here.
+    fragment_renderer: ClassVar[Callable[["Evidence"], str] | None] = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``evidence.json``; docs/predict.md describes it."""
@@ -286,12 +289,10 @@ class Evidence:
         content = {name: _plain(getattr(self, name)) for name in names}
         return {"format": FORMAT, **content}
 
-    def _repr_html_(self) -> str:
-        """Show the verdict with its pictures in a notebook."""
-        # The page builds on this module.
-        from unmask.verdict.page import render_fragment
-
-        return render_fragment(self)
+    def _repr_html_(self) -> str | None:
+        """Show the verdict with its pictures in a notebook; as plain text without a renderer."""
+        render = type(self).fragment_renderer
+        return None if render is None else render(self)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any field

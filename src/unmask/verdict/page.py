@@ -51,6 +51,9 @@ def render_fragment(evidence: Evidence) -> str:
     return _render("fragment.html.jinja", evidence)
 
 
+Evidence.fragment_renderer = render_fragment
+
+
 def _render(template: str, evidence: Evidence) -> str:
     templates = templates_of("unmask.verdict")
     templates.filters |= {"uri": picture_uri, "mib": _mib}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import unmask.verdict.page  # noqa: F401 - shows evidence in a notebook
 from unmask.core.reproducibility import package_versions
 from unmask.core.voting import VotingRule
 from unmask.evaluation.verdicts import Verdict
