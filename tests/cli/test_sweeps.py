@@ -66,17 +66,18 @@ def words_said(capsys: pytest.CaptureFixture[str]) -> str:
     return " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize("sizes", ["8,0", pytest.param("8,0,4", marks=pytest.mark.slow)])
 def test_a_job_with_bad_input_is_reported_and_the_others_go_on(
-    sweep: Sweep, capsys: pytest.CaptureFixture[str]
+    sweep: Sweep, capsys: pytest.CaptureFixture[str], sizes: str
 ) -> None:
-    folder = sweep("loader.batch_size=0,8", code=1)
-    assert outcomes_of(folder) == ["bad input", "done"]
-    assert "loader.batch_size=0" in jobs_of(folder)[0]["says"]
+    folder = sweep(f"loader.batch_size={sizes}", code=1)
+    assert outcomes_of(folder) == ["done", "bad input", "done"][: len(sizes.split(","))]
+    assert "loader.batch_size=0" in jobs_of(folder)[1]["says"]
     said = words_said(capsys)
-    assert "1 of 2 jobs failed. Best on validation: job" in said
+    assert f"1 of {len(sizes.split(','))} jobs failed. Best on validation: job" in said
     assert "greater than 0" in said
-    assert list(folder.glob("1_*/report.html"))
-    assert len(json.loads((folder / "sweep.json").read_text())["jobs"]) == 2
+    assert list(folder.glob("0_*/report.html"))
+    assert len(json.loads((folder / "sweep.json").read_text())["jobs"]) == len(sizes.split(","))
 
 
 def test_a_job_with_an_unexpected_error_is_reported_and_the_others_go_on(
