@@ -2,7 +2,7 @@
 
 import sys
 
-from unmask.cli.train import train
+from unmask.cli.calls import train
 
 if __name__ == "__main__":
     train(sys.argv[1:])

@@ -8,8 +8,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, read_write
 
-from unmask.cli.jobs import FolderWatch
 from unmask.cli.main import main
+from unmask.cli.sweeps import FolderWatch
 from unmask.config.location import conf_dir
 from unmask.runs.claim import RUN_FOLDER_VARIABLE
 

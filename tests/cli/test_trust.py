@@ -16,7 +16,6 @@ import pytest
 import torch
 import yaml
 
-from unmask.cli.evaluate import read_train_config
 from unmask.cli.main import main
 from unmask.config import trust
 from unmask.config.foreign import read_foreign
@@ -26,6 +25,7 @@ from unmask.core.files import sha256_of_file
 from unmask.runs.card import RunCard
 from unmask.runs.run import Run
 from unmask.training.checkpoint import read_detector
+from unmask.verbs.run_config import read_train_config
 
 # Where code would write; each test has its own folder as working directory.
 CANARY = "canary.txt"

@@ -16,7 +16,6 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from unmask.cli.reuse import training_identity
 from unmask.cli.study import prepare_study
 from unmask.config.decides import TABLE, What, deciding, leaves, row_of
 from unmask.config.location import conf_dir
@@ -28,6 +27,7 @@ from unmask.report.compare.variants import recipe_of
 from unmask.runs.run import Run
 from unmask.training.checkpoint import Provenance, differences
 from unmask.verbs.objects import make_dataset, make_preparation, recipe_settings
+from unmask.verbs.reuse import training_identity
 
 CONF = conf_dir()
 GIVEN = {

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from unmask.cli.evaluate import require_no_leak
 from unmask.cli.main import main
 from unmask.core.errors import DataError
 from unmask.data.manifest import write_table
 from unmask.data.store import FaceStore
 from unmask.prepare.datasets import DataSet
+from unmask.verbs.honesty import require_no_leak
 
 
 def leaking(store: FaceStore) -> FaceStore:
@@ -78,8 +78,8 @@ def test_a_blend_with_leaks_is_trained_and_marked_from_the_command_line(
     def open_toy(dataset: DataSet, *_: object) -> FaceStore:
         return stores[dataset.name]
 
-    monkeypatch.setattr("unmask.cli.train.open_store", open_toy)
-    monkeypatch.setattr("unmask.cli.run_data.open_store", open_toy)
+    monkeypatch.setattr("unmask.verbs.training_data.open_store", open_toy)
+    monkeypatch.setattr("unmask.verbs.run_data.open_store", open_toy)
     monkeypatch.setenv("UNMASK_OUTPUTS_DIR", str(tmp_path / "outputs"))
     words = [
         "train", "data=[folder,ffpp]", "data.sets.folder.root=.", "data.sets.ffpp.root=.",

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from unmask.cli.train import _train
 
 from unmask.cli.hydra import Call
-from unmask.cli.train import _train
 from unmask.config.location import conf_dir
 from unmask.config.validate import config_problems, typed
 

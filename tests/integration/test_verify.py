@@ -18,6 +18,7 @@ from unmask.data.manifest import write_table
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.evaluation.predictions import read_predictions, write_predictions
+from unmask.report.protocol import Protocol
 from unmask.report.write import report
 from unmask.runs.card import RunCard
 from unmask.runs.content import content_of, write_content
@@ -74,7 +75,7 @@ def run_dir(store: FaceStore, tmp_path: Path) -> Path:
         layout=LAYOUT, trainer=trainer(folder), batch_size=4, num_workers=0, run_dir=folder,
         checkpoint_hash=sha256_of_file(folder / BEST),
     )  # fmt: skip
-    report(folder, num_resamples=30)
+    report(folder, Protocol(num_resamples=30))
     return folder
 
 
@@ -142,7 +143,7 @@ def test_shuffled_predictions_are_found_in_the_metrics_too(run_dir: Path, check:
     is_test = table["split"] == "test"
     perfect = table["score"].mask(is_test, 0.4 + 0.2 * table["label"])
     write_predictions(path, table.assign(score=perfect))
-    report(run_dir, num_resamples=30)
+    report(run_dir, Protocol(num_resamples=30))
     verification = check(run_dir)
     assert differing(verification) == ["scores of toy, test"]
     outside = {(one.split, one.metric) for one in verification.comparisons if not one.is_within}

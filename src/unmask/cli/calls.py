@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import math
 import re
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack, redirect_stdout
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -16,10 +18,13 @@ from unmask import verbs
 from unmask.cli.console import EXIT_BAD_INPUT, console, fail, print_error, say
 from unmask.cli.hydra import Call, run_verb
 from unmask.cli.show import show
+from unmask.cli.sweeps import report_sweep
 from unmask.cli.tables import model_lines, models_table
 from unmask.core.errors import UnmaskError
+from unmask.runs.sweep import JobResult
 
 EXIT_LEAKS: Final = 1
+_WHAT_TO_TRAIN: Final = ("model=", "data=", "experiment=", "+experiment=")
 _SETTING: Final = re.compile(r"-|[+~]{0,2}[A-Za-z_][\w./@]*=")
 # Of Hydra; the word behind is no file of ours.
 _FLAGS_WITH_VALUE: Final = frozenset(
@@ -95,6 +100,68 @@ def _chosen_groups(words: Sequence[str]) -> set[str]:
     if any(group.startswith("model") for group in groups):
         groups.add("model")
     return groups
+
+
+def train(arguments: list[str]) -> None:
+    """Train a detector; with neither model, data nor experiment named, the demo's."""
+    if not any(argument.startswith(_WHAT_TO_TRAIN) for argument in arguments):
+        arguments = ["experiment=demo", *arguments]
+    run_verb("train", _train, arguments, after_sweep=report_sweep)
+
+
+def _train(call: Call) -> JobResult:
+    run = verbs.train(call.config, call.run_dir, in_sweep=call.in_sweep, listener=show)
+    if run is None:
+        return JobResult(math.nan, call.run_dir, "only checked")
+    says = "trained" if run.folder == call.run_dir else "not trained again"
+    # Only the first of several processes writes the card, and asks for the value.
+    value = run.card.val_video_auc if run.is_finished else None
+    return JobResult(math.nan if value is None else value, run.folder, says)
+
+
+def evaluate(arguments: list[str]) -> None:
+    """Score a trained run."""
+    run_verb("evaluate", _evaluate, arguments)
+
+
+def _evaluate(call: Call) -> None:
+    verbs.evaluate(call.config, call.run_dir, listener=show)
+
+
+def verify(arguments: list[str]) -> None:
+    """Verify a run; the exit code is 0, 1 (something is not as it was) or 2 (cannot be said)."""
+    words = [argument for argument in arguments if argument != "--json"]
+    run_verb("verify", partial(_verify, as_json=len(words) < len(arguments)), words)
+
+
+def _verify(call: Call, *, as_json: bool) -> None:
+    with ExitStack() as stack:
+        if as_json:  # for programs: everything else goes to the other stream
+            stack.enter_context(redirect_stdout(sys.stderr))
+        verification = verbs.verify(call.config, call.run_dir)
+    if as_json:
+        sys.stdout.write(json.dumps(verification.to_json(), indent=2) + "\n")
+    else:
+        show(verification)
+    raise SystemExit(verification.exit_code)
+
+
+def report(arguments: list[str]) -> None:
+    """Report on one or more runs."""
+    run_verb("report", _report, arguments)
+
+
+def _report(call: Call) -> None:
+    verbs.report(call.config, call.run_dir, listener=show)
+
+
+def ensemble(arguments: list[str]) -> None:
+    """Combine runs."""
+    run_verb("ensemble", _ensemble, arguments)
+
+
+def _ensemble(call: Call) -> None:
+    verbs.ensemble(call.config, call.run_dir, listener=show)
 
 
 def models(arguments: list[str]) -> None:

@@ -19,15 +19,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from unmask.cli.console import EXIT_BAD_INPUT, console, fail, print_error
-from unmask.cli.jobs import CallRefused, FolderWatch, run_recorded
+from unmask.cli.sweeps import CallRefused, FolderWatch, run_recorded
 from unmask.cli.tables import jobs_table
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
-from unmask.config.trust import trust_command_line
+from unmask.config.trust import begin_command_line, trust_command_line
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import ConfigError, UnmaskError
 from unmask.runs.claim import RUN_FOLDER_VARIABLE
-from unmask.runs.files import CONFIG_FILE
 from unmask.runs.sweep import (
     JobRecord,
     JobResult,
@@ -55,8 +54,6 @@ class Call:
     Attributes:
         verb: ``"train"``, ``"evaluate"``, …
         config: The verb's typed section of :mod:`unmask.config.schema`.
-        content: The same as plain values, resolved.
-        choices: Which file of each group was chosen, e.g. ``{"model": "effb0_lstm"}``.
         run_dir: The call's own folder.
         in_sweep: Whether it is one of several jobs.
         words: Overrides of the command line, without Hydra's own.
@@ -64,15 +61,9 @@ class Call:
 
     verb: str
     config: Any
-    content: dict[str, Any]
-    choices: dict[str, str]
     run_dir: Path
     in_sweep: bool = False
     words: tuple[str, ...] = ()
-
-    def save_config(self) -> None:
-        """Write the resolved configuration beside the results."""
-        OmegaConf.save(OmegaConf.create(self.content), self.run_dir / CONFIG_FILE)
 
 
 def run_verb(
@@ -92,6 +83,7 @@ def run_verb(
         arguments: The command line behind the verb: overrides and Hydra's flags.
         after_sweep: What to do with a sweep's folder and jobs when all of them have ended.
     """
+    begin_command_line()
     _quieten()
     try:
         words = at_the_door(spell_out_blend(arguments))
@@ -216,26 +208,10 @@ def _call(verb: str, config: DictConfig) -> Call:
     return Call(
         verb=verb,
         config=section.model_copy(update={"choices": choices}),
-        content=_with_whole_roots(content),
-        choices=choices,
         words=tuple(str(word) for word in hydra_config.overrides.task),
         run_dir=Path(runtime.output_dir),
         in_sweep=hydra_config.mode is RunMode.MULTIRUN,
     )
-
-
-def _with_whole_roots(content: dict[str, Any]) -> dict[str, Any]:
-    """Record where each data set lies, so that the folder a call is made in decides nothing."""
-
-    def whole(node: Any) -> Any:  # noqa: ANN401 - any part of a configuration
-        if not isinstance(node, dict):
-            return node
-        found = {key: whole(value) for key, value in node.items()}
-        if isinstance(root := found.get("root"), str):
-            found["root"] = str(Path(root).absolute())
-        return found
-
-    return content | {key: whole(content[key]) for key in ("data", "eval") if key in content}
 
 
 def _quieten() -> None:
@@ -243,8 +219,10 @@ def _quieten() -> None:
     os.environ.setdefault("WANDB_SILENT", "true")
     # Optuna's sweeper pins an Optuna that needs SQLAlchemy 1.4, which advertises its successor.
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    # Lightning sets the levels of its own packages when it is imported, which can be later.
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(f"{name}.utilities.rank_zero").setLevel(logging.WARNING)
     # Loader processes are a config value of ours; Lightning suggests one per core regardless.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # Hydra's log is already in the folder that Lightning expects to find empty.

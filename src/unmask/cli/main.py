@@ -47,8 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if verb not in VERBS:
         fail(ConfigError(f"There is no verb '{verb}'" + did_you_mean(verb, VERBS)))
-    own = verb if verb in ("train", "evaluate", "verify", "report", "ensemble") else "calls"
-    run: Callable[[list[str]], None] = getattr(import_module(f"unmask.cli.{own}"), verb)
+    run: Callable[[list[str]], None] = getattr(import_module("unmask.cli.calls"), verb)
     run(rest)
 
 

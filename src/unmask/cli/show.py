@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # most of these bring PyTorch along
     from unmask.verbs.describe import Description
     from unmask.verbs.doctor import Checkup
     from unmask.verbs.ensemble import EnsembleSummary
+    from unmask.verbs.honesty import LeaksLetThrough
     from unmask.verbs.predict import DemoAnswers, Judged
     from unmask.verbs.verify import Comparison, Verification
 
@@ -66,6 +67,11 @@ def _audit(audit: Audit) -> None:
         f"No video, identity group or crop is in two splits of {audit.num_manifests} "
         f"manifest{plural}."
     )
+
+
+def _leaks(leaks: LeaksLetThrough) -> None:
+    console.print(audit_table(leaks.things))
+    say(f"{len(leaks.things)} leaks are let through: every number of this run is marked.")
 
 
 def _describe(description: Description) -> None:
@@ -186,6 +192,7 @@ RENDERERS: Final[dict[str, Callable[[Any], None]]] = {
     "IndexSummary": _index,
     "Judged": _judged,
     "NotJudged": lambda answer: print_error(answer.problem),
+    "LeaksLetThrough": _leaks,
     "OverviewSummary": _overview,
     "PrepareSummary": lambda summary: console.print(prepare_table(summary)),
     "ReportSummary": _report,

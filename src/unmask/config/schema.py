@@ -136,6 +136,15 @@ class PathsConfig(_Section):
     models_dir: Path = Path("models")
 
 
+def _with_whole_roots(node: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+    if not isinstance(node, dict):
+        return node
+    found = {key: _with_whole_roots(value) for key, value in node.items()}
+    if isinstance(root := found.get("root"), str):
+        found["root"] = str(Path(root).absolute())
+    return found
+
+
 class VerbConfig(_Section):
     """What the section of every verb holds."""
 
@@ -144,10 +153,16 @@ class VerbConfig(_Section):
     # Packages whose classes checkpoints and runs may name; of a file that is read it is ignored.
     trusted_modules: list[str] = []
 
-    def save(self, folder: Path) -> None:
-        """Write the whole section as ``config.yaml``, which composes to it again."""
+    def plain(self) -> dict[str, Any]:
+        """Return plain values, with whole paths of data: where a call was made decides nothing."""
         content = self.model_dump(mode="json")
-        write_text(folder / "config.yaml", yaml.safe_dump(content, sort_keys=False))
+        return content | {
+            k: _with_whole_roots(content[k]) for k in ("data", "eval") if k in content
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the whole section as ``config.yaml``."""
+        write_text(folder / "config.yaml", yaml.safe_dump(self.plain(), sort_keys=False))
 
 
 class IndexConfig(VerbConfig):

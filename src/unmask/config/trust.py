@@ -53,6 +53,12 @@ class _CommandLine:
     modules: frozenset[str] = frozenset()
 
 
+def begin_command_line() -> None:
+    """Forget what an earlier command of this process has trusted and named."""
+    _CommandLine.named.clear()
+    _CommandLine.modules = frozenset()
+
+
 def trust_command_line(content: Mapping[str, Any]) -> None:
     """Trust, from now on in this process, what the person's own command line trusts and names.
 

@@ -82,6 +82,12 @@ def _problems_one_by_one(
         return [*problems, _sentence(error)]
 
 
+def composed(verb: str, words: list[str], *, config_dir: str | None = None) -> DictConfig:
+    """Return what words compose to, with Hydra's own part under ``hydra``."""
+    with searched(own_folders(words, config_dir)), _configuration():
+        return compose(verb, overrides=words, return_hydra_config=True)
+
+
 @contextmanager
 def _configuration() -> Iterator[None]:
     """Make Hydra look in our folder of configuration files."""

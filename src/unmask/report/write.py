@@ -8,7 +8,6 @@ from typing import Any
 
 from unmask.core.errors import DataError
 from unmask.core.files import write_json, write_text
-from unmask.evaluation.aggregate import TOP_K, Aggregation, UnscoredPolicy
 from unmask.report.compare.variants import ComparedRun, recipe_of
 from unmask.report.figures import InlineImage
 from unmask.report.measure import measure, measured_videos
@@ -60,16 +59,7 @@ class OverviewSummary:
     csv: Path
 
 
-def report(
-    run_dir: Path,
-    *,
-    num_resamples: int = 1000,
-    how: Aggregation = "mean",
-    top_k: int = TOP_K,
-    unscored: UnscoredPolicy = "exclude",
-    level: float = 0.95,
-    seed: int = 0,
-) -> ReportSummary:
+def report(run_dir: Path, protocol: Protocol | None = None) -> ReportSummary:
     """Measure the predictions of a run and write its report beside them.
 
     Writes ``metrics.json``, ``report.md`` and ``report.html``, and the headline metrics into
@@ -78,12 +68,7 @@ def report(
     Args:
         run_dir: What ``unmask evaluate`` left: ``run.json``, ``predictions.parquet``,
             ``unscored.parquet`` and ``metrics.csv`` of the training.
-        num_resamples: Resamples behind each interval.
-        how: How the clips of a video give its score.
-        top_k: Clips behind it where ``how`` is ``"topk"``.
-        unscored: What becomes of videos without a usable face.
-        level: Share of the resamples inside an interval.
-        seed: Of the resamples.
+        protocol: How predictions become numbers; None takes the defaults.
 
     Returns:
         The metrics and the paths of the two texts.
@@ -91,20 +76,8 @@ def report(
     Raises:
         DataError: If a file of the run is missing or unreadable.
         PredictionsError: If a table breaks its schema or a split holds one class only.
-        ValueError: If an argument is out of range.
     """
-    protocol = Protocol(
-        how=how,
-        top_k=top_k,
-        unscored=unscored,
-        num_resamples=num_resamples,
-        level=level,
-        seed=seed,
-    )
-    return _report(run_dir, protocol)
-
-
-def _report(run_dir: Path, protocol: Protocol) -> ReportSummary:
+    protocol = protocol or Protocol()
     run = Run.open(run_dir)
     videos = measured_videos(run.predictions, run.unscored, protocol)
     metrics = measure(
@@ -138,27 +111,14 @@ def _report(run_dir: Path, protocol: Protocol) -> ReportSummary:
 
 
 def report_runs(
-    run_dirs: Sequence[Path],
-    *,
-    out_dir: Path,
-    num_resamples: int = 1000,
-    how: Aggregation = "mean",
-    top_k: int = TOP_K,
-    unscored: UnscoredPolicy = "exclude",
-    level: float = 0.95,
-    seed: int = 0,
+    run_dirs: Sequence[Path], protocol: Protocol | None = None, *, out_dir: Path
 ) -> OverviewSummary:
     """Report each of several runs, and compare all of them.
 
     Args:
         run_dirs: Run directories, at least one.
+        protocol: As in :func:`report`.
         out_dir: Where ``overview.html``, ``.md``, ``.tex`` and ``.csv`` go.
-        num_resamples: As in :func:`report`.
-        how: As in :func:`report`.
-        top_k: As in :func:`report`.
-        unscored: As in :func:`report`.
-        level: As in :func:`report`.
-        seed: As in :func:`report`.
 
     Returns:
         The reports and the paths of the overview.
@@ -166,19 +126,11 @@ def report_runs(
     Raises:
         DataError: If no run is given, or a file of one is missing or unreadable.
         PredictionsError: As in :func:`report`.
-        ValueError: If an argument is out of range.
     """
     if not run_dirs:
         raise DataError("No run to report; `unmask report runs='outputs/*'` names some.")
-    protocol = Protocol(
-        how=how,
-        top_k=top_k,
-        unscored=unscored,
-        num_resamples=num_resamples,
-        level=level,
-        seed=seed,
-    )
-    reports = [_report(run_dir, protocol) for run_dir in run_dirs]
+    protocol = protocol or Protocol()
+    reports = [report(run_dir, protocol) for run_dir in run_dirs]
     found = render_overview(
         [replace(one.compared, link=_relative(one.html, out_dir)) for one in reports], protocol
     )

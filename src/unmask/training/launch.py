@@ -79,6 +79,9 @@ def several_processes(words_of: WordsOf, shared: dict[str, str]) -> Iterator[Non
     """
     global _crew
     _crew = crew = _Crew(words_of, shared)
+    if "TORCHELASTIC_RUN_ID" in os.environ and is_rank_zero():
+        # torchrun ends the others of a rank that died, often before they notice by themselves.
+        signal.signal(signal.SIGTERM, _end_for_torchrun)
     try:
         yield
     except Exception as error:
@@ -238,6 +241,16 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
+def _end_for_torchrun(number: int, frame: object) -> None:  # noqa: ARG001 - Python's signature
+    """Say why rank zero ends."""
+    sys.stderr.write(
+        "unmask: The run is over, because torchrun ended it: another of its processes died, or "
+        "torchrun itself was told to end. Its checkpoints/last.ckpt goes on with resume=...\n"
+    )
+    sys.stderr.flush()
+    raise SystemExit(1)
+
+
 def _first_dead(crew: _Crew) -> str | None:
     """Say which of the children ended with an error, if one did; one that was killed first."""
     codes = [(number, child.poll()) for number, child in enumerate(crew.children, 1)]
@@ -279,8 +292,10 @@ def _loss(crew: _Crew, error: Exception) -> str | None:
         time.sleep(_POLL_SECONDS / 5)
     if crew.children:
         return None  # all are alive: the error is of another kind
-    first_line = str(error).partition("\n")[0]
-    return f"The run is over, because another of its processes ended early ({first_line})."
+    return (
+        "The run is over, because another of its processes ended early. Its checkpoints/last.ckpt "
+        "goes on with resume=..."
+    )
 
 
 def _end(crew: _Crew, *, by_force: bool) -> None:

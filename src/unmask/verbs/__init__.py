@@ -1,7 +1,8 @@
 """One function for each verb: a typed section in, a result out; no Hydra, no printing.
 
-    from unmask import verbs
-    verbs.index(config)
+    from unmask import compose, verbs
+
+    run = verbs.train(compose("train", ["experiment=demo"]), Path("outputs/mine"))
 
 Each function is imported when it is asked for, so that listing models does not wait for PyTorch.
 """
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
     from unmask.verbs.describe import describe as describe
     from unmask.verbs.doctor import doctor as doctor
     from unmask.verbs.ensemble import ensemble as ensemble
+    from unmask.verbs.evaluate import evaluate as evaluate
     from unmask.verbs.index import index as index
     from unmask.verbs.models import models as models
     from unmask.verbs.predict import predict as predict
     from unmask.verbs.prepare import prepare as prepare
+    from unmask.verbs.report import report as report
+    from unmask.verbs.train import train as train
     from unmask.verbs.verify import verify as verify
 
 VERBS: Final = (
-    "audit", "describe", "doctor", "ensemble", "index", "models", "predict", "prepare", "verify",
+    "audit", "describe", "doctor", "ensemble", "evaluate", "index", "models", "predict", "prepare",
+    "report", "train", "verify",
 )  # fmt: skip
 __all__ = [*VERBS]
 

@@ -1,4 +1,4 @@
-"""From the predictions of several runs to a run folder of their ensemble."""
+"""`unmask ensemble`: several runs as one, measured and reported like a run."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from unmask.config.schema import EnsembleConfig
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_file, write_json
 from unmask.core.voting import VotingRule
@@ -23,9 +24,13 @@ from unmask.evaluation.ensemble import (
 )
 from unmask.evaluation.metrics import roc_auc
 from unmask.evaluation.predictions import VIDEO_KEY, write_predictions, write_unscored
+from unmask.report.write import report
 from unmask.runs.card import RunCard
 from unmask.runs.files import ENSEMBLE_FILE, PREDICTIONS_FILE, UNSCORED_FILE
 from unmask.runs.run import Run
+from unmask.verbs.listener import Listener, ignore
+from unmask.verbs.objects import make_protocol
+from unmask.verbs.report import scored_runs
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,41 @@ class EnsembleSummary:
 
 
 def ensemble(
+    config: EnsembleConfig, folder: Path, *, listener: Listener = ignore
+) -> EnsembleSummary:
+    """Combine runs, and measure and report the combination like a run.
+
+    Args:
+        config: The verb's section.
+        folder: The ensemble's.
+        listener: Hears which runs are left out, the summary, and the report.
+
+    Raises:
+        DataError: If a run cannot be read.
+        PredictionsError: If the runs cannot be combined.
+    """
+    summary = combine(
+        _runs_of(config, listener),
+        rule=config.rule,
+        out_dir=folder,
+        how=config.eval.video_score,
+        top_k=config.eval.top_k,
+        grid_max=config.grid_max,
+    )
+    config.save(folder)
+    listener(summary)
+    listener(report(folder, make_protocol(config.eval, config.seed)))
+    return summary
+
+
+def _runs_of(config: EnsembleConfig, listener: Listener) -> list[Path]:
+    patterns = [config.runs] if isinstance(config.runs, str) else config.runs
+    # Members are named: what lies deeper, such as a sweep's jobs, would join unasked.
+    found = [run for one in patterns for run in scored_runs(one, levels=0, listener=listener)]
+    return list(dict.fromkeys(found))  # a run that two patterns match counts once
+
+
+def combine(
     run_dirs: Sequence[Path],
     *,
     rule: VotingRule,

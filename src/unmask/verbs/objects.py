@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from unmask.config.build import build, build_each
 from unmask.config.decides import deciding
-from unmask.config.schema import DataConfig, PrepareConfig, TrainConfig
+from unmask.config.schema import DataConfig, EvalConfig, PrepareConfig, TrainConfig
 from unmask.prepare.datasets import DataSet, Preparation
+from unmask.report.protocol import Protocol
 from unmask.training.launch import single_if_spawned
 from unmask.training.ranks import is_rank_zero
 from unmask.training.trainer_settings import (
@@ -117,3 +118,19 @@ def make_encoder(trainer: dict[str, Any]) -> "Callable[..., L.Trainer]":
 def augmentation_of(config: DataConfig) -> Any:  # noqa: ANN401 - any callable on a clip
     """Build a data set's augmentation, or None."""
     return build(config.augmentation) if config.augmentation is not None else None
+
+
+def make_protocol(plan: EvalConfig, seed: int) -> Protocol:
+    """Return how predictions become numbers.
+
+    Args:
+        plan: How videos are scored and intervals drawn.
+        seed: Of the bootstrap.
+    """
+    return Protocol(
+        how=plan.video_score,
+        top_k=plan.top_k,
+        unscored=plan.unscored,
+        num_resamples=plan.num_resamples,
+        seed=seed,
+    )

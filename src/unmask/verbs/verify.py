@@ -1,4 +1,4 @@
-"""Does a run still give the numbers that it reports?"""
+"""`unmask verify`: does a run still give the numbers that it reports?"""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -9,8 +9,10 @@ from typing import Any, Final, Literal
 import lightning as L  # noqa: N812 - the library's own convention
 import pandas as pd
 
+from unmask.config.build import build_foreign
+from unmask.config.schema import VerifyConfig
 from unmask.core.errors import DataError, PredictionsError
-from unmask.core.files import sha256_of_file
+from unmask.core.files import sha256_of_file, write_json
 from unmask.data.dataset import ClipLayout
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
@@ -28,8 +30,11 @@ from unmask.runs.files import (
 )
 from unmask.runs.run import Run
 from unmask.training.checkpoint import read_detector
+from unmask.training.launch import ALONE
 from unmask.training.loader_processes import Workers
 from unmask.training.score import ScoredSplit, evaluate
+from unmask.verbs.objects import make_scorer
+from unmask.verbs.run_config import read_train_config
 
 CONFIRMED: Final = 0
 NOT_CONFIRMED: Final = 1
@@ -128,7 +133,34 @@ class Verification:
         }
 
 
-def verify(
+def verify(config: VerifyConfig, folder: Path) -> Verification:
+    """Score a run again and say whether each number lies where the run says it does.
+
+    Nothing in the run's folder is written.
+
+    Args:
+        config: The verb's section.
+        folder: Where ``verify.json`` goes.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot be opened.
+        DataError: If the run is not finished, records no metrics, or its crops are gone.
+    """
+    run_dir = config.run.parent if config.run.name == CARD_FILE else config.run
+    Run.open(run_dir).require_network()  # says first what is wrong with the run itself
+    verification = check_run(
+        run_dir,
+        layout=build_foreign(read_train_config(run_dir).clips, "clips"),
+        make_trainer=make_scorer({**config.trainer, **ALONE}),
+        batch_size=config.loader.batch_size,
+        num_workers=config.loader.num_workers,
+        data_dir=config.paths.data_dir,
+    )
+    write_json(folder / "verify.json", verification.to_json())
+    return verification
+
+
+def check_run(
     run_dir: Path,
     *,
     layout: ClipLayout,

@@ -9,9 +9,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from unmask.cli.evaluate import read_train_config
 from unmask.config.location import conf_dir
 from unmask.core.errors import ConfigError
+from unmask.verbs.run_config import read_train_config
 
 
 @pytest.fixture(scope="module")

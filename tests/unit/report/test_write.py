@@ -13,10 +13,12 @@ from PIL import Image
 from unmask.core.errors import DataError, PredictionsError
 from unmask.core.files import sha256_of_file, write_json
 from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
+from unmask.report.protocol import Protocol
 from unmask.report.write import report, report_runs
 from unmask.verbs.ensemble import ensemble
 
 FEW = 40  # resamples
+QUICK = Protocol(num_resamples=FEW)
 
 
 def clips(dataset: str, split: str, groups: int, gap: float) -> list[dict[str, Any]]:
@@ -93,7 +95,7 @@ class Links(HTMLParser):
 
 
 def test_a_report_tells_in_domain_and_cross_with_intervals(run_dir: Path) -> None:
-    summary = report(run_dir, num_resamples=FEW)
+    summary = report(run_dir, QUICK)
     away = summary.metrics["datasets"]["away"]["test"]
     assert away["role"] == "cross_dataset"
     interval = f"[{away['video']['auc']['low']:.3f}, {away['video']['auc']['high']:.3f}]"
@@ -107,7 +109,7 @@ def test_a_manipulation_without_its_reals_is_marked_in_both_texts(run_dir: Path)
     table = pd.read_parquet(path)
     of_actors = table["video_id"].str.startswith("home/swap/test")
     write_predictions(path, table.assign(method=table["method"].mask(of_actors, "DFD_fake")))
-    summary = report(run_dir, num_resamples=FEW)
+    summary = report(run_dir, QUICK)
     for text in (summary.html.read_text(), summary.markdown.read_text()):
         plain = text.replace("&#39;", "'")
         assert "none: its real videos, 'DFD_real', are not here" in plain
@@ -117,14 +119,14 @@ def test_a_manipulation_without_its_reals_is_marked_in_both_texts(run_dir: Path)
 @pytest.mark.slow
 def test_the_page_needs_no_other_file_and_closes_its_tags(run_dir: Path) -> None:
     page = Links()
-    page.feed(report(run_dir, num_resamples=FEW).html.read_text())
+    page.feed(report(run_dir, QUICK).html.read_text())
     assert page.addresses
     assert all(address.startswith("data:") for address in page.addresses)
     assert page.open == []
 
 
 def test_the_page_shows_curves_charts_and_faces(run_dir: Path) -> None:
-    text = report(run_dir, num_resamples=FEW).html.read_text()
+    text = report(run_dir, QUICK).html.read_text()
     charts = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", text)
     # ROC, PR and DET; of each of two test sets scores and calibration; training
     assert len(charts) == 3 + 2 * (1 + 1) + 2
@@ -134,13 +136,13 @@ def test_the_page_shows_curves_charts_and_faces(run_dir: Path) -> None:
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
-    one, two = (report(make_run(tmp_path / name / "run"), num_resamples=FEW) for name in ("a", "b"))
+    one, two = (report(make_run(tmp_path / name / "run"), QUICK) for name in ("a", "b"))
     for name in ("metrics.json", "report.md", "report.html"):
         assert (one.html.parent / name).read_bytes() == (two.html.parent / name).read_bytes()
 
 
 def test_metrics_json_is_strict_json_without_paths(run_dir: Path) -> None:
-    summary = report(run_dir, num_resamples=FEW)
+    summary = report(run_dir, QUICK)
     text = (run_dir / "metrics.json").read_text()
 
     def refuse(constant: str) -> None:
@@ -154,20 +156,20 @@ def test_missing_crops_and_curves_are_told_and_do_not_stop_the_report(run_dir: P
     for path in (run_dir.parent / "store" / "crops").iterdir():
         path.unlink()
     (run_dir / "metrics.csv").unlink()
-    text = report(run_dir, num_resamples=FEW).html.read_text()
+    text = report(run_dir, QUICK).html.read_text()
     assert "away, test: 15 of 15 example pictures are missing" in text
     assert "There are no training curves" in text
 
 
 def test_a_run_without_validation_is_reported_at_one_half_only(run_dir: Path) -> None:
     write_predictions(run_dir / "predictions.parquet", pd.DataFrame(clips("home", "test", 6, 0.3)))
-    summary = report(run_dir, num_resamples=FEW)
+    summary = report(run_dir, QUICK)
     assert summary.metrics["threshold"]["value"] is None
     assert "decisions are shown at 0.5 only" in summary.html.read_text()
 
 
 def test_a_run_name_cannot_inject_markup(tmp_path: Path) -> None:
-    summary = report(make_run(tmp_path / "run", name="<script>x</script>"), num_resamples=FEW)
+    summary = report(make_run(tmp_path / "run", name="<script>x</script>"), QUICK)
     assert "<script>" not in summary.html.read_text()
 
 
@@ -192,7 +194,7 @@ def test_several_runs_stand_in_one_table_of_source_by_target(tmp_path: Path) -> 
         make_run(tmp_path / "a" / "run", name="a"),
         make_run(tmp_path / "b" / "run", name="b", source="away"),
     ]
-    summary = report_runs(runs, out_dir=tmp_path / "report", num_resamples=FEW)
+    summary = report_runs(runs, QUICK, out_dir=tmp_path / "report")
     text = summary.markdown.read_text()
     start = text.splitlines().index("| run | trained on | away (n=21) | home (n=18) |") + 2
     rows = text.splitlines()[start : start + 2]
@@ -210,7 +212,7 @@ def test_seeds_of_one_model_are_one_row_with_the_single_runs_below(tmp_path: Pat
         facts = json.loads((run / "run.json").read_text())
         write_json(run / "run.json", {**facts, "model": "m", "data": "home", "seed": seed})
         (run / "config.yaml").write_text(f"seed: {seed}\nmodel: {{dropout: 0.1}}\n")
-    summary = report_runs(runs, out_dir=tmp_path / "report", num_resamples=FEW)
+    summary = report_runs(runs, QUICK, out_dir=tmp_path / "report")
     text = summary.markdown.read_text()
     # The same predictions twice: no deviation.
     value = summary.reports[0].metrics["datasets"]["away"]["test"]["video"]["auc"]["value"]
@@ -222,9 +224,7 @@ def test_seeds_of_one_model_are_one_row_with_the_single_runs_below(tmp_path: Pat
 @pytest.mark.slow
 def test_the_comparison_needs_no_network_and_says_the_same_twice(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / name / "run", name=name) for name in ("a", "b")]
-    first, second = (
-        report_runs(runs, out_dir=tmp_path / folder, num_resamples=FEW) for folder in ("x", "y")
-    )
+    first, second = (report_runs(runs, QUICK, out_dir=tmp_path / folder) for folder in ("x", "y"))
     page = Links()
     page.feed(first.html.read_text())
     assert all(one.startswith(("data:", "../")) for one in page.addresses)
@@ -256,7 +256,7 @@ def add_features(run_dir: Path, *, gap: float, length: int) -> None:
 @pytest.mark.slow
 def test_features_are_drawn_and_scored_where_the_run_has_them(run_dir: Path) -> None:
     add_features(run_dir, gap=3, length=4)
-    text = report(run_dir, num_resamples=FEW).markdown.read_text()
+    text = report(run_dir, QUICK).markdown.read_text()
     section = text[text.index("## Features of the backbone") :]
     assert re.search(r"\| away, test \| (0\.9\d\d|1\.000) \|", section)
 
@@ -264,7 +264,7 @@ def test_features_are_drawn_and_scored_where_the_run_has_them(run_dir: Path) -> 
 def test_nothing_is_scored_on_what_it_was_fitted_on(run_dir: Path) -> None:
     write_predictions(run_dir / "predictions.parquet", pd.DataFrame(clips("home", "val", 9, 0.3)))
     add_features(run_dir, gap=0, length=200)  # so many numbers tell any videos apart
-    text = report(run_dir, num_resamples=FEW).markdown.read_text()
+    text = report(run_dir, QUICK).markdown.read_text()
     section = text[text.index("## Features of the backbone") :]
     assert re.search(r"\| home, val \| [^\d|]+ \| it was fitted on these videos \|", section)
     assert "platt (fitted on these videos)" in text
@@ -278,8 +278,8 @@ def test_nothing_is_scored_on_what_it_was_fitted_on(run_dir: Path) -> None:
      ("topk", "mean of its 2 highest clips")],
 )  # fmt: skip
 def test_it_says_what_a_videos_score_is(run_dir: Path, how: str, words: str) -> None:
-    summary = report(run_dir, num_resamples=FEW, how=how, top_k=2)
-    pages = report_runs([run_dir], out_dir=run_dir, num_resamples=FEW, how=how, top_k=2)
+    summary = report(run_dir, Protocol(num_resamples=FEW, how=how, top_k=2))
+    pages = report_runs([run_dir], Protocol(num_resamples=FEW, how=how, top_k=2), out_dir=run_dir)
     for path in (summary.html, summary.markdown, pages.html, pages.markdown):
         assert f"A video's score is the {words}." in path.read_text()
 
@@ -317,7 +317,7 @@ def test_weights_that_validation_did_not_choose_are_marked_at_every_number(tmp_p
             [("a", 0.7, "best"), ("b", 0.8, "best"), ("other", 0.9, "last")]
         )
     ]
-    summary = report_runs(runs, out_dir=tmp_path / "report", num_resamples=FEW)
+    summary = report_runs(runs, QUICK, out_dir=tmp_path / "report")
     chosen, _, other = summary.reports
     assert "Chosen epoch" in chosen.markdown.read_text()
     assert mark not in chosen.markdown.read_text()
@@ -349,7 +349,7 @@ def test_an_ensemble_with_a_member_that_validation_did_not_choose_is_marked(
         ]
         card = ensemble(runs, rule="soft", out_dir=folder / "ensemble").card
         assert card.members_not_chosen == expected
-        text = report(folder / "ensemble", num_resamples=FEW).markdown.read_text()
+        text = report(folder / "ensemble", QUICK).markdown.read_text()
         assert ("(checkpoint not chosen on validation)" in text) == bool(expected)
 
 
@@ -358,7 +358,7 @@ def test_the_overview_of_one_run_has_published_rows_latex_and_csv(tmp_path: Path
     table = pd.read_parquet(run / "predictions.parquet")
     renamed = table["dataset"].replace("away", "ffpp_gend")
     write_predictions(run / "predictions.parquet", table.assign(dataset=renamed))
-    summary = report_runs([run], out_dir=tmp_path / "report", num_resamples=FEW)
+    summary = report_runs([run], QUICK, out_dir=tmp_path / "report")
     assert "Published for ffpp_gend, not ours" in summary.markdown.read_text()
     assert r"\toprule" in summary.latex.read_text()
     assert set(pd.read_csv(summary.csv)["run"]) == {"demo"}
@@ -377,6 +377,6 @@ def test_an_ensemble_of_which_nobody_can_tell_is_not_accused(tmp_path: Path) -> 
     folder = tmp_path / "ensemble"
     made = ensemble(runs, rule="soft", out_dir=folder).card
     assert (made.members_not_chosen, made.members_not_confirmed) == ([], ["b"])
-    text = report(folder, num_resamples=FEW).markdown.read_text()
+    text = report(folder, QUICK).markdown.read_text()
     assert "Nobody can tell whether validation chose the scored weights" in text
     assert "are not those that validation chose" not in text

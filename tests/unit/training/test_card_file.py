@@ -39,7 +39,11 @@ class Payload:
 
 
 def test_facts_equal_those_that_pytorch_reads(tmp_path: Path) -> None:
-    path = save(tmp_path / "model.ckpt", card=CARD, model={"_target_": "a.B", "depth": [1, 2.5]})
+    path = save(
+        tmp_path / "model.ckpt",
+        card=CARD,
+        model={"_target_": "unmask.models.detector.Detector", "depth": [1, 2.5]},
+    )
     assert read_facts(path) == read_checkpoint(path)["unmask"]
     assert card_of(read_facts(path), path) == CARD
 

@@ -1,8 +1,9 @@
-"""One job of a sweep: it keeps how it ended, and its error does not stop the others."""
+"""Sweeps: each job keeps how it ended, its error stops no other, and one report covers all."""
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,15 +11,23 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
+from unmask.cli.console import say
 from unmask.cli.study import prepare_study
+from unmask.config.schema import TrainConfig
+from unmask.config.trust import trust_command_line
+from unmask.config.validate import typed
 from unmask.core.errors import UnmaskError
 from unmask.runs.claim import RUN_FOLDER_VARIABLE, claim_folder, claim_run_folder
+from unmask.runs.files import CONFIG_FILE
 from unmask.runs.sweep import (
     UNFINISHED,
     JobRecord,
     JobResult,
     Outcome,
+    find_report,
     finite,
+    report_key,
+    save_sweep,
 )
 
 logger = logging.getLogger(__name__)
@@ -138,3 +147,50 @@ def run_recorded(job: Callable[[], JobResult | None]) -> float | None:
 def _is_interruption(stop: SystemExit) -> bool:
     """Whether somebody ended the process: Lightning turns Ctrl-C and SIGTERM into an exit."""
     return type(stop) is not SystemExit or isinstance(stop.__context__, KeyboardInterrupt)
+
+
+def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
+    """Report on the runs of a sweep, those that were found finished included, and say where.
+
+    Nothing is written anew where an earlier sweep has reported on the same tables.
+
+    Args:
+        sweep_dir: The sweep's folder.
+        records: Its jobs.
+    """
+    from unmask.report.write import report_runs
+    from unmask.runs.run import Run
+    from unmask.training.model_card import release
+    from unmask.verbs.objects import make_protocol
+    from unmask.verbs.train import BOOTSTRAP_SEED
+
+    runs = list(dict.fromkeys(Path(r.run_dir) for r in records if r.run_dir is not None))
+    tested = [run for run in runs if Run(run).is_finished and Run(run).has_tables]
+    config = _config_of_a_job(sweep_dir)
+    if not tested or config is None or not config.test:
+        save_sweep(sweep_dir, records, key=None, report=None)
+        return
+    protocol = make_protocol(config.eval, BOOTSTRAP_SEED)
+    key = report_key(tested, asdict(protocol))
+    report = find_report(config.paths.outputs_dir, key)
+    if report is None:
+        report = report_runs(tested, protocol, out_dir=sweep_dir).html
+        for run in tested:
+            release(run)
+    save_sweep(sweep_dir, records, key=key, report=report)
+    say(f"Report: {report}")
+
+
+def _config_of_a_job(sweep_dir: Path) -> TrainConfig | None:
+    """Return the configuration of the first job that was composed, and trust what all of them name.
+
+    Jobs that ran in other processes were composed from this very command line.
+    """
+    paths = sorted(sweep_dir.glob(f"*/{CONFIG_FILE}"))
+    contents = [
+        content for path in paths if isinstance(content := OmegaConf.load(path), DictConfig)
+    ]
+    for content in contents:
+        plain: Any = OmegaConf.to_container(content)
+        trust_command_line(plain)
+    return typed("train", contents[0]) if contents else None

@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from unmask.cli.console import console
-from unmask.cli.evaluate import require_names_apart, score_run
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, TrainConfig, sets_of
 from unmask.core.files import sha256_of_file
 from unmask.faces.extract import EXTRACTION_VERSION
 from unmask.prepare.datasets import refresh_store, store_folder
-from unmask.runs.identity import crops_identity, find_finished, not_trained_again, unscored_sets
+from unmask.runs.identity import crops_identity, find_finished, unscored_sets
 from unmask.runs.run import Run
 from unmask.training.launch import ALONE
 from unmask.training.trainer_settings import checking_words
+from unmask.verbs.honesty import require_names_apart
+from unmask.verbs.listener import Listener
 from unmask.verbs.objects import make_dataset, make_preparation
+from unmask.verbs.scoring import score_run
 
 
 def training_identity(config: TrainConfig) -> dict[str, Any] | None:
@@ -45,9 +46,8 @@ def find_trained(config: TrainConfig) -> Run | None:
     return find_finished(config.paths.outputs_dir, facts) if facts is not None else None
 
 
-def complete_tests(config: TrainConfig, finished: Run) -> None:
-    """Say that a run is not trained again, and score the test sets that it has no scores of."""
-    console.print(not_trained_again(finished), highlight=False, soft_wrap=True)
+def complete_tests(config: TrainConfig, finished: Run, listener: Listener) -> None:
+    """Score the test sets that a finished run has no scores of, where tests are wanted."""
     if not config.test:
         return
     tested = config.eval.datasets
@@ -69,6 +69,7 @@ def complete_tests(config: TrainConfig, finished: Run) -> None:
         loader=config.loader,
         # Others would train first, and here is nothing to train.
         trainer=config.trainer | ALONE,
+        listener=listener,
     )
 
 

@@ -1,66 +1,29 @@
-"""`unmask evaluate`: score a trained run, also on data sets that it has never seen."""
+"""Score a run on its own splits and on further data sets, and keep what was scored in its card."""
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unmask.cli.console import console
-from unmask.cli.hydra import Call, run_verb
-from unmask.cli.report import write_report
-from unmask.cli.run_data import RunData, open_run_data
-from unmask.cli.tables import audit_table
 from unmask.config.build import build_foreign
-from unmask.config.schema import (
-    BlendConfig,
-    DataConfig,
-    EvalConfig,
-    EvaluateConfig,
-    LoaderConfig,
-    TrainConfig,
-)
-from unmask.config.validate import typed_run
-from unmask.core.errors import CheckpointError, ConfigError, DataError
+from unmask.config.schema import EvalConfig, LoaderConfig, TrainConfig
+from unmask.core.errors import CheckpointError, DataError
 from unmask.core.files import sha256_of_file
-from unmask.data.audit import count_by_kind, refuse_leaks
 from unmask.data.splits import split_hashes
 from unmask.data.store import FaceStore
 from unmask.models.detector import ClipDetector
-from unmask.prepare.datasets import Preparation, store_folder
 from unmask.runs.card import RunCard
 from unmask.runs.content import add_content, copy_for_other_data
-from unmask.runs.files import CONFIG_FILE
 from unmask.runs.run import Run
 from unmask.training.checkpoint import read_detector
-from unmask.training.model_card import release
 from unmask.training.ranks import is_rank_zero, on_rank_zero
 from unmask.training.score import Evaluation, ScoredSplit, operations_per_clip
-from unmask.training.score import evaluate as score
+from unmask.training.score import evaluate as score_splits
 from unmask.training.weights import hash_of_weights, require_own_weights
-from unmask.verbs.audit import audit_stores
-from unmask.verbs.objects import make_dataset, make_preparation, make_scorer
-
-
-def evaluate(arguments: list[str]) -> None:
-    """Score a trained run."""
-    run_verb("evaluate", _evaluate, arguments)
-
-
-def _evaluate(call: Call) -> None:
-    config: EvaluateConfig = call.config
-    run_dir = score_run(
-        config.run,
-        config.eval,
-        data_dir=config.paths.data_dir,
-        loader=config.loader,
-        trainer=config.trainer,
-        checkpoint=config.checkpoint,
-        allow_leak=config.allow_leak,
-        changed_data_dir=call.run_dir if config.allow_changed_data else None,
-    )
-    if is_rank_zero():
-        write_report(run_dir, config.eval, seed=config.seed)
-        release(run_dir, config.checkpoint)
+from unmask.verbs.honesty import require_names_apart, require_no_leak
+from unmask.verbs.listener import Listener, ignore
+from unmask.verbs.objects import make_preparation, make_scorer
+from unmask.verbs.run_config import read_train_config
+from unmask.verbs.run_data import RunData, open_run_data
 
 
 def score_run(
@@ -74,7 +37,8 @@ def score_run(
     allow_leak: bool = False,
     leaks: dict[str, int] | None = None,
     changed_data_dir: Path | None = None,
-) -> Path:
+    listener: Listener = ignore,
+) -> Run:
     """Score a run's own validation and test splits and the test splits of ``plan.datasets``.
 
     Args:
@@ -89,9 +53,10 @@ def score_run(
         leaks: What an audit of these very sets has counted; None audits them.
         changed_data_dir: Where a marked copy of the run goes, and its scores, if its data are not
             those that it was trained on; None refuses such data.
+        listener: Hears what became of each split.
 
     Returns:
-        The folder of the run that was scored: ``run_dir`` or ``changed_data_dir``.
+        The run that was scored: that of ``run_dir``, or its copy in ``changed_data_dir``.
 
     Raises:
         CheckpointError: If the checkpoint is of another training.
@@ -105,11 +70,11 @@ def score_run(
     weights, allow = hash_of_weights(checkpoint, run.best), allow_leak or run.card.leak_allowed
     run, data = _data_of(run, trained, plan, data_dir, changed_data_dir)
     if leaks is None:
-        leaks = require_no_leak(data.own, data.others, allow_leak=allow)
+        leaks = require_no_leak(data.own, data.others, allow_leak=allow, listener=listener)
     detector = read_detector(checkpoint)
     layout = build_foreign(trained.clips, "clips")
     flops = _flops_of(detector, layout.num_frames, run.card)
-    evaluation = score(
+    evaluation = score_splits(
         detector,
         _splits_to_score(data.own, data.others),
         layout=layout,
@@ -122,8 +87,10 @@ def score_run(
     )
     if is_rank_zero():
         facts = {"flops_per_clip": flops, "frames_per_clip": layout.num_frames}
+        for outcome in evaluation.outcomes:
+            listener(outcome)
         _record(run, evaluation, data, leaks, allow_leak=allow_leak, facts=facts)
-    return run.folder
+    return run
 
 
 def _record(
@@ -135,9 +102,7 @@ def _record(
     allow_leak: bool,
     facts: dict[str, Any],
 ) -> None:
-    """Say what was scored, and how fast, and write it into the run's card."""
-    for outcome in evaluation.outcomes:
-        console.print(str(outcome), highlight=False, soft_wrap=True)
+    """Write what was scored, and how fast, into the run's card."""
     stores = [*data.own, *data.others]
     with run.edit() as write:
         card = run.card
@@ -194,66 +159,6 @@ def _flops_of(detector: ClipDetector, num_frames: int, card: RunCard) -> int:
     return operations_per_clip(detector, num_frames)
 
 
-def require_names_apart(
-    data: DataConfig | BlendConfig,
-    tested: Mapping[str, DataConfig],
-    preparation: Preparation,
-    data_dir: Path,
-) -> None:
-    """Refuse different data sets of one name: one would be left out, or mixed with the other.
-
-    Args:
-        data: What is trained on.
-        tested: What else is tested on, by its key in ``eval.datasets``.
-        preparation: How faces are cut.
-        data_dir: Where face crops lie.
-
-    Raises:
-        ConfigError: If two have one name and different folders; it names the words that help.
-    """
-    if isinstance(data, BlendConfig):
-        places = {f"data.sets.{key}": one for key, one in data.sets.items()}
-    else:
-        places = {"data": data}
-    places |= {f"eval.datasets.{key}": one for key, one in tested.items()}
-    found: dict[str, tuple[str, Path]] = {}
-    for place, config in places.items():
-        dataset = make_dataset(config)
-        name, folder = dataset.source.name, store_folder(dataset, preparation, data_dir)
-        first, first_folder = found.setdefault(name, (place, folder))
-        if folder != first_folder:
-            raise ConfigError(
-                f"`{first}` and `{place}` are different data sets of one name, '{name}', and would "
-                f"be mixed; name one of them, e.g. with {place}.name={name}_2 and "
-                f"{place}.source.name={name}_2."
-            )
-
-
-def require_no_leak(
-    own: list[FaceStore], others: list[FaceStore], *, allow_leak: bool
-) -> dict[str, int]:
-    """Refuse splits of a run that share anything, or say how much is shared where it is allowed.
-
-    Args:
-        own: What is trained on.
-        others: What else is tested on.
-        allow_leak: Go on; what is shared is printed.
-
-    Returns:
-        How many videos, groups and pairs of crops are shared.
-
-    Raises:
-        DataError: If anything is shared and ``allow_leak`` is False.
-    """
-    things = audit_stores(own, others)
-    if not allow_leak:
-        refuse_leaks(things)
-    if things:
-        console.print(audit_table(things))
-        console.print(f"{len(things)} leaks are let through: every number of this run is marked.")
-    return count_by_kind(things)
-
-
 def _splits_to_score(own: list[FaceStore], others: list[FaceStore]) -> list[ScoredSplit]:
     """List the sources' validation splits, which fix the threshold, and every test split."""
     for store in others:
@@ -271,27 +176,3 @@ def _splits_to_score(own: list[FaceStore], others: list[FaceStore]) -> list[Scor
 
 def _has(store: FaceStore, split: str) -> bool:
     return bool((store.videos["split"] == split).any())
-
-
-def read_train_config(run_dir: Path, *, config_hash: str | None = None) -> TrainConfig:
-    """Read the configuration that a run was trained with.
-
-    Args:
-        run_dir: The run's folder.
-        config_hash: SHA-256 that the file must have; None takes any.
-
-    Raises:
-        ConfigError: If it does not fit this version, or names anything but what shipped
-            configurations name at its place, which is then not imported.
-        DataError: If there is none.
-    """
-    path = run_dir / CONFIG_FILE
-    if not path.is_file():
-        raise DataError(f"{run_dir} holds no {CONFIG_FILE}, which `unmask train` writes.")
-    if config_hash is not None and sha256_of_file(path) != config_hash:
-        raise ConfigError(
-            f"{path} is not the one that the run was trained with, as run.json records it; "
-            "bring the file back, or train again."
-        )
-    trained: TrainConfig = typed_run(Run(run_dir).config or {})
-    return trained
