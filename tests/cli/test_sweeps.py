@@ -3,18 +3,20 @@
 import json
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from unmask.cli import train as train_module
 from unmask.cli.main import main
 from unmask.config import validate
 from unmask.evaluation.predictions import read_predictions
 from unmask.training import tracking as tracking_module
 
+# As a module: the package gives the function of its name.
+train_module = import_module("unmask.verbs.train")
 Sweep = Callable[..., Path]
 OTHER = "eval.datasets.synthetic_celebdf"
 TINY_CROSS = [
