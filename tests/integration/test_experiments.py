@@ -74,7 +74,8 @@ def test_an_experiment_trains_and_is_measured_on_the_demos_data(
     content = on_demo_data(name, data_dir)
     config = OmegaConf.create(content)
     assert config_problems("train", config) == []
-    verbs.train(typed("train", config), tmp_path)
+    choices = {"model": name, "data": "demo"}
+    verbs.train(typed("train", config).model_copy(update={"choices": choices}), tmp_path)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert set(metrics["datasets"]) == {"synthetic_ffpp", "synthetic_celebdf"}
     card = json.loads((tmp_path / "run.json").read_text())
