@@ -13,7 +13,6 @@ class Serving:
     """Where and within which bounds the page is served.
 
     Args:
-        host: Address to bind to.
         port: Port to bind to; 0 takes any that is free.
         device: Where the networks run.
         queue_limit: Questions that may wait; more are refused in a sentence.

@@ -64,7 +64,7 @@ def _problems_one_by_one(
         verb: Names the primary configuration.
         values: Overrides of values.
         choices: Choices of groups, which exist.
-        sentence: What Hydra says of the whole, for want of anything better.
+        sentence: Hydra's message for the whole line, for want of a better one.
     """
     chosen = [_first_choice(override) for override in choices]
     try:
@@ -101,7 +101,6 @@ def typed(verb: str, config: DictConfig) -> Any:  # noqa: ANN401 - one of five s
 
     Args:
         verb: Whose schema to apply.
-        config: What Hydra composed.
 
     Raises:
         ConfigError: With all problems, a line each.

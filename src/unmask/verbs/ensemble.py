@@ -54,8 +54,6 @@ def ensemble(
     """Combine runs, and measure and report the combination like a run.
 
     Args:
-        config: The verb's section.
-        folder: The ensemble's.
         listener: Hears which runs are left out, the summary, and the report.
 
     Raises:
