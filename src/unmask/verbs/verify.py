@@ -182,7 +182,8 @@ def check_run(
     card, recorded = run.card, _recorded_metrics(run)
     content = read_content(run_dir)
     stores = {name: _open_store(card, name, data_dir, content) for name in _datasets_of(card)}
-    checkpoint, checkpoint_hash = run.weights.path or run.best, run.weights.sha256
+    checkpoint = run.weights.path or run.best
+    checkpoint_hash = sha256_of_file(checkpoint) if checkpoint.is_file() else ""
     with tempfile.TemporaryDirectory() as nowhere:
         evaluate(
             read_detector(checkpoint),
