@@ -19,9 +19,6 @@ class Handlers:
     """What each button does.
 
     Gradio calls with the values of a button's inputs, in the order in which the page names them.
-
-    Args:
-        sessions: Does the work.
     """
 
     def __init__(self, sessions: Sessions) -> None:

@@ -16,10 +16,8 @@ def launch(page: gr.Blocks, config: AppConfig, *, uploads: Path, max_bytes: int)
     """Start the server in a thread of its own.
 
     Args:
-        page: What it serves.
         config: Where, and how many questions may wait.
         uploads: Where Gradio puts uploads.
-        max_bytes: Of one upload.
 
     Returns:
         The page's address.

@@ -46,7 +46,6 @@ def make_page(sessions: Sessions, *, defaults: Question, limits_text: str) -> gr
     """Lay the page out.
 
     Args:
-        sessions: Does the work.
         defaults: What the settings say at first.
         limits_text: What is accepted, in words.
     """

@@ -31,7 +31,6 @@ def served(
     """Serve the page while the block runs.
 
     Args:
-        models: Those offered.
         config: The verb's section: where, and within which bounds.
         defaults: What the settings say at first.
         limits: What is accepted; ``max_bytes`` must be set.

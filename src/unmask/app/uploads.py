@@ -28,7 +28,6 @@ class Case:
     Args:
         key: Names it to whoever uploaded it; it cannot be guessed.
         file: Where the upload lies.
-        num_bytes: Of the upload.
         opened: Seconds of the monotonic clock.
         evidence: None before the verdict.
     """
@@ -77,7 +76,6 @@ class CaseStore:
         Where there are too many cases now, the oldest ones end, but never this one.
 
         Args:
-            upload: The file.
             copy: Leave the file where it is.
         """
         key = secrets.token_hex(8)

@@ -2,7 +2,7 @@
 
 A setting decides *crops* (which face crops there are, and how they look), *weights* (what a
 training ends with), *scores* (what is measured of given weights) or *nothing*: where things lie,
-what a person sees, how fast it goes. Whatever is made from something is decided with it: a setting
+what a person sees, how fast it goes. A stage decides the later ones too: a setting
 that decides crops decides weights and scores too.
 
 Store keys, the recipe in a checkpoint, "not trained again", the study of a search and the variants

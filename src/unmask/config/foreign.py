@@ -27,9 +27,6 @@ def read_foreign(path: Path) -> dict[str, Any]:
     whole value and lead to a single one. Tags and aliases are refused before anything is built from
     them; names of classes are checked and not imported.
 
-    Args:
-        path: The file.
-
     Returns:
         Plain values, in the words of this version.
 

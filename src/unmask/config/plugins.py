@@ -51,9 +51,6 @@ def missing_plugin_in(message: str) -> str | None:
 def missing_package(target: str) -> str | None:
     """Say which package a logger of Lightning's needs and does not find.
 
-    Args:
-        target: What a node names.
-
     Example:
         >>> missing_package("lightning.pytorch.loggers.CSVLogger") is None
         True

@@ -45,7 +45,6 @@ def find_faults(
     Videos are not decoded, only their containers read; of images, only the header.
 
     Args:
-        root: The data set's root.
         files: Path below it and kind, ``"video"`` or ``"image"``; others are left out.
         sizes: Bytes of each path; a path without size is not there.
 

@@ -89,7 +89,6 @@ class Platt:
 
     Args:
         slope: Of the line; the order stays where it is above 0.
-        intercept: Of the line.
     """
 
     slope: float

@@ -60,9 +60,7 @@ def same_people(one: str, other: str, source: str) -> bool:
     parts, such as ``real``, are no more than words.
 
     Args:
-        one: Of a data set.
         other: Of the data set trained on.
-        source: Its name.
 
     Example:
         >>> same_people("ffpp/youtube", "ffpp/youtube", "my_copy")

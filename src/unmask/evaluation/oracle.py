@@ -56,7 +56,6 @@ class OracleCheckpoint:
     """The checkpoint that a test set itself would have chosen, beside the one validation chose.
 
     Args:
-        oracle_checkpoint: Its name.
         oracle: The metric of its scores.
         honest_checkpoint: Name of the one that validation chose.
         honest: The metric of its scores.

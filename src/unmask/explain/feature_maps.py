@@ -21,7 +21,6 @@ class Site:
     """A place in a network.
 
     Attributes:
-        owner: A module.
         where: What enters the module, what leaves it, or what its ``forward_features`` returns.
     """
 
@@ -69,10 +68,7 @@ def feature_site(backbone: Any) -> Site:  # noqa: ANN401 - any backbone
 def cut_at(site: Site) -> Iterator[list[Tensor]]:
     """Cut the graph at a site: what passes becomes leaves, of which gradients can be asked.
 
-    Whatever lies below keeps no activations for a backward pass, and may be frozen.
-
-    Args:
-        site: The place.
+    The layers below keep no activations for a backward pass, and may be frozen.
 
     Yields:
         The leaves, one for each time that the site is passed.
@@ -123,7 +119,6 @@ def onto_image(backbone: Any, maps: Tensor, thetas: list[Tensor]) -> Tensor:  # 
     """Stretch maps to the image that entered the backbone.
 
     Args:
-        backbone: Whose maps they are.
         maps: ``(images, height, width)``.
         thetas: What spatial transformers did on the way to the map, in their order; undone here.
 

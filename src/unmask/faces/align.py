@@ -84,7 +84,6 @@ class AlignedCropper:
 
         Args:
             face: In pixels of the frame.
-            square: What was cut.
 
         Returns:
             xyxy, ``(4,)``, in pixels of the crop.

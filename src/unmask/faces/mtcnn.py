@@ -274,7 +274,7 @@ def _patches(
 ) -> NDArray[np.float32]:
     """Cut every candidate out and scale it by averaging areas, all at once.
 
-    An area's sum is four look-ups in a table of sums, whatever its size.
+    An area's sum is four look-ups in a table of sums, for any size.
 
     Args:
         sums: One summed-area table per image, ``(height + 1, width + 1, 3)``.

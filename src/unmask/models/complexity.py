@@ -22,7 +22,6 @@ class Complexity:
     """The cost of one detector.
 
     Attributes:
-        num_parameters: Of the network.
         num_trainable: Of those, how many are trained.
         checkpoint_bytes: Parameters and buffers as they are stored.
         num_frames: Frames of the clip that the following speak of.
@@ -55,7 +54,6 @@ def measure_complexity(
 
     Args:
         detector: On the CPU; its mode and weights stay as they are.
-        num_frames: Frames per clip.
         batch_size: Clips per training step, for the memory.
 
     Raises:
@@ -95,7 +93,6 @@ def count_flops(detector: ClipDetector, num_frames: int) -> int:
 
     Args:
         detector: In evaluation mode, on the CPU.
-        num_frames: Frames of the clip.
 
     Returns:
         Floating-point operations of matrix products, convolutions and attention, a multiplication
@@ -110,12 +107,11 @@ def system_a_flops(detector: ClipDetector, num_frames: int) -> int | None:
     """Apply system A's formula, ``F * (sum C_in C_out k^2 H W + 4 h (h + C_out))``, to one clip.
 
     It counts a multiplication and an addition as one, a grouped convolution as if it had one
-    group, and nothing but convolutions and the recurrent layer, whatever that is; printed beside
+    group, and nothing but convolutions and the recurrent layer (of any kind); printed beside
     the counted operations, which are right.
 
     Args:
         detector: In evaluation mode, on the CPU.
-        num_frames: Frames of the clip.
 
     Returns:
         The formula's value; None if the network has no convolution but the one that cuts patches.

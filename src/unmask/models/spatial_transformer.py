@@ -19,7 +19,6 @@ class SpatialTransformer(nn.Module):
     this is inserted starts as it was.
 
     Args:
-        channels: Of the maps.
         height: Of the maps, in cells.
         width: Of the maps, in cells.
         hidden_channels: Width of the localisation network.

@@ -87,8 +87,6 @@ def prepare_dataset(
 
     Args:
         dataset: Where its videos lie.
-        preparation: How faces are cut.
-        data_dir: Where stores go.
         shard: Do this slice of the videos only.
     """
     from unmask.prepare.run import prepare
@@ -147,8 +145,6 @@ def refresh_store(dataset: DataSet, preparation: Preparation, data_dir: Path) ->
 
     Args:
         dataset: Where its videos lie.
-        preparation: How faces are cut.
-        data_dir: Where stores go.
     """
     folder = store_folder(dataset, preparation, data_dir)
     if (folder / "faces.parquet").is_file():

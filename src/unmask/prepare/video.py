@@ -1,4 +1,4 @@
-"""One video: from a file to its crops and a few plain values, in whatever process."""
+"""One video: from a file to its crops and a few plain values, in any process."""
 
 import logging
 from collections.abc import Sequence
@@ -61,13 +61,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Work:
-    """What is the same for every video; it can be pickled.
-
-    Args:
-        root: The data set.
-        store_dir: Where to write.
-        preparation: How faces are found, cut and kept.
-    """
+    """What is the same for every video; it can be pickled."""
 
     root: Path
     store_dir: Path
@@ -90,10 +84,9 @@ def prepare_video(work: Work, video: Video) -> Part:
 
     Args:
         work: What is the same for every video.
-        video: Which one.
 
     Returns:
-        Its rows; whatever is wrong with the video is a row, too, and not raised.
+        The video's rows; a fault of the video is a row, too, and not raised.
     """
     remove_files(work.store_dir, video)
     crops: list[FaceCrop] = []
@@ -105,7 +98,7 @@ def prepare_video(work: Work, video: Video) -> Part:
             _write_preview(work, video)
         stage = "mask" if crops else STAGES.get(error.reason, "decode")
         return failed(video, stage, error.reason, str(error))
-    # The boundary of a worker: whatever one file does to a library must not stop the others.
+    # The boundary of a worker: a file that breaks a library must not stop the others.
     except MemoryError as error:
         return failed(video, "worker", "out_of_memory", f"It needs too much memory. {error}")
     except Exception as error:

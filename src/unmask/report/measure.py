@@ -56,7 +56,7 @@ def measure(
             None where they are refused.
         checkpoint: Whether validation chose the weights behind the predictions; every split is
             marked where it did not.
-        videos: What :func:`measured_videos` says of the same predictions, where it is known.
+        videos: :func:`measured_videos` of the same predictions, where known.
 
     Returns:
         The content of ``metrics.json``: under ``datasets``, by data set and split, the metrics of
@@ -193,7 +193,7 @@ def _origins(predictions: pd.DataFrame, sources: Sequence[str]) -> dict[str, str
     """Name for each data set the one trained on whose footage it holds, None where it is unseen.
 
     Names tell, and so do groups, whose first parts say whose people they count: copies share that
-    of most of their clips, whatever a person calls them.
+    of most of their clips, under any name.
     """
     people = predictions["group"].astype(str).str.rpartition("/")[0]
     of = {

@@ -74,7 +74,6 @@ def render_overview(runs: Sequence[ComparedRun], protocol: Protocol) -> Overview
 
     Args:
         runs: At least one, all measured under the protocol.
-        protocol: How.
 
     Returns:
         The page, the texts and the table of numbers.

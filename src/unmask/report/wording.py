@@ -13,11 +13,11 @@ ROLES: Final = {
     "in_domain": "test, same data set",
     "cross_dataset": "test, unseen data set",
 }
-# Stands at every number of a run with leaks.
+# Mark of every number of a run with leaks.
 LEAK_MARK: Final = " (leak allowed)"
-# Stands at every number of a run that was scored on other data than it was trained with.
+# Mark of every number of a run that was scored on other data than it was trained with.
 CHANGED_MARK: Final = " (data changed)"
-# Stands at every number of other weights.
+# Mark of every number of other weights.
 CHECKPOINT_MARKS: Final[dict[str, str]] = {
     "chosen": "",
     "other": " (checkpoint not chosen on validation)",
@@ -32,7 +32,6 @@ class Block:
     """One split of one data set in ``metrics.json``.
 
     Args:
-        dataset: Its name.
         split: ``"train"``, ``"val"`` or ``"test"``.
         content: What was measured on it.
     """
@@ -74,7 +73,7 @@ def mark_in(content: Mapping[str, Any]) -> str:
     """Return what stands at every number: leaks, changed data, weights not chosen on validation.
 
     Args:
-        content: ``metrics.json``, or what it says of one split.
+        content: ``metrics.json``, or its part for one split.
 
     Example:
         >>> mark_in({"leak_allowed": True, "checkpoint": "chosen"})

@@ -38,7 +38,6 @@ class RunCard(BaseModel):
 
     Attributes:
         kind: Whether a network was trained or several runs were combined.
-        name: The run's name.
         model: Name of the model's configuration.
         data: Name of the data set's configuration.
         source_dataset: The data set that was trained on; several are joined by "+".
@@ -168,9 +167,6 @@ def _problems(error: ValidationError) -> str:
 
 def headline_metrics(metrics: dict[str, Any]) -> dict[str, Any]:
     """Choose from ``metrics.json`` what a run is judged by.
-
-    Args:
-        metrics: Its content.
 
     Returns:
         ``protocol``, ``threshold`` and, under ``datasets``, by data set and split, the number of

@@ -60,8 +60,7 @@ def save_identity(run_dir: Path, facts: dict[str, Any]) -> None:
     """Write ``identity.json`` beside ``run.json``, once the run is finished.
 
     Args:
-        run_dir: The run's folder.
-        facts: Plain values of whatever decides its result.
+        facts: Plain values that decide the run's result.
     """
     write_json(
         run_dir / IDENTITY_FILE, {"hash": sha256_of_json(facts), "facts": facts}, default=str
@@ -106,7 +105,6 @@ def unscored_sets(
     """Say which test sets a finished run has not been scored on.
 
     Args:
-        finished: The run.
         own: Stores that it was trained on, whose validation and test splits are scored.
         tested: Stores of further test sets, by the name that the evaluation gives them.
 

@@ -38,7 +38,7 @@ from unmask.runs.files import (
 MOST_LEVELS: Final = 3
 # Whether validation chose the scored weights.
 WeightsState = Literal["chosen", "other", "unknown"]
-# What a run says of the checkpoint that validation chose, which may not be the one that was scored.
+# Facts about the checkpoint that validation chose, which may not be the one that was scored.
 _OF_THE_CHOSEN: Final = ("best_epoch", "val_video_auc")
 # Facts that a run has under names of its own.
 _APART: Final = (
@@ -62,11 +62,7 @@ class Weights:
 
 
 class Run:
-    """One run, read from its folder when something of it is asked for.
-
-    Args:
-        folder: Where it lies.
-    """
+    """One run, read from its folder when something of it is asked for."""
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)

@@ -23,9 +23,6 @@ from unmask.training.ranks import are_several
 class ScoringTask(L.LightningModule):
     """Score clips with a trained detector.
 
-    Args:
-        detector: The network.
-
     Attributes:
         take_features: Is given the clips' rows, ``(batch,)``, and the features of their frames,
             summed over each clip, ``(batch, features)``, float32, both on the CPU; None
@@ -67,14 +64,13 @@ class DetectionTask(L.LightningModule):
     against each other gives what it gives in one process with as large a batch.
 
     Args:
-        detector: The network.
         loss: Maps logits ``(batch, 2)`` and labels ``(batch,)`` to a scalar.
         make_optimizer: Builds the optimiser from the trainable parameters.
         make_scheduler: Builds the learning-rate schedule, stepped once per epoch; None keeps the
             rate.
         provenance: What a checkpoint must carry to be rebuilt and believed; see
             :mod:`unmask.training.checkpoint`.
-        reads_features: Batches hold what the frozen backbone says of each frame, and only the head
+        reads_features: Batches hold the frozen backbone's features, and only the head
             is run.
     """
 

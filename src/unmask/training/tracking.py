@@ -74,7 +74,6 @@ def log_results(run: Any, run_dir: Path, pictures: Sequence[str] = ()) -> None: 
 
     Args:
         run: The run of ``wandb``.
-        run_dir: The run's folder.
         pictures: As in :meth:`Tracking.log_results`.
     """
     card = Run.open(run_dir).card

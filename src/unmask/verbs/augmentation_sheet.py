@@ -49,7 +49,6 @@ def synthetic_clip(seed: int, *, num_frames: int, image_size: int) -> ShownClip:
 
     Args:
         seed: Names the person.
-        num_frames: Frames of the clip.
         image_size: Side of its frames in pixels.
     """
     images = face_clip(seed, num_frames=num_frames, size=image_size)
@@ -87,7 +86,6 @@ def augmentation_sheet(
     """Draw a clip as it is, and below it as an augmentation changes it, a row for each draw.
 
     Args:
-        clip: What is changed.
         augmentation: As training applies it.
         title: Stands above, before the clip's name.
         num_draws: Rows of changed clips.

@@ -16,7 +16,6 @@ def report(config: ReportConfig, folder: Path, *, listener: Listener = ignore) -
     Of a single run the comparison is that run alone, with published numbers, as LaTeX and as CSV.
 
     Args:
-        config: The verb's section.
         folder: Where the comparison goes; each run's own report goes into its folder.
         listener: Hears which runs are left out, and the summary.
 

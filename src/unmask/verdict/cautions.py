@@ -44,8 +44,6 @@ def cautions_of(
     Args:
         source: The input, still open.
         found: What was found in it.
-        tracks: The people.
-        members: The models.
         band: Thresholds of the verdict.
         extractor: How the file was looked at.
     """

@@ -45,11 +45,9 @@ class Predictor:
         sampling: Which frames to look at; None for those of the training.
         min_face_prob: Least probability of a face; None for that of the training, usually 0.9.
         device: ``"auto"`` takes a GPU when there is one.
-        limits: What is accepted.
         heat_maps: Draw where the first model looks, over the clip that decided.
 
     Attributes:
-        members: The models.
         voting: The rule with what was fitted for it.
 
     Raises:
@@ -90,7 +88,7 @@ class Predictor:
 
         Args:
             path: A video, an image, a folder of images or a zip of them.
-            num_frames: Look at so many frames, spread over the whole video, whatever the sampling.
+            num_frames: Frames to look at, spread over the whole video, in place of the sampling.
             min_face_prob: Least probability of a face, instead of the predictor's.
             on_stage: Told of progress; see :class:`~unmask.verdict.progress.Watch`.
             should_stop: Asked often whether to give up.

@@ -52,7 +52,7 @@ def unpacked_frames(path: Path, limits: ArchiveLimits | None = None) -> Iterator
 
     Args:
         path: A zip file.
-        limits: What it may hold; bytes are counted while unpacking, whatever the archive claims.
+        limits: What it may hold; bytes are counted while unpacking, not as the archive claims.
 
     Yields:
         A folder with the images in the order of the numbers in their names.

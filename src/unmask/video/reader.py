@@ -1,6 +1,6 @@
 """Read chosen frames of a video or an image, behind one interface.
 
-A still image is a video of one frame. Whatever is wrong with a file is a
+A still image is a video of one frame. A fault of a file is a
 :class:`~unmask.core.errors.VideoError` with a short reason; frames are never repeated or left out
 silently.
 """
@@ -44,7 +44,6 @@ class Frame:
 
     Args:
         index: Its place in presentation order.
-        pts_seconds: When it is shown.
         image: RGB, ``(height, width, 3)``, uint8, turned upright.
     """
 
@@ -67,7 +66,6 @@ class FrameReader(Protocol):
         """Decode the frames at ``indices`` one by one.
 
         Args:
-            path: The file.
             timeline: What :meth:`timeline` returned for it.
             indices: Strictly increasing indices in presentation order.
 
@@ -220,8 +218,7 @@ class _Decoder:
     """What is decoded, and within which limits.
 
     Args:
-        path: The file.
-        max_pixels: Of a frame, whatever size the file declares.
+        max_pixels: Limit of a frame, for any size that the file declares.
         bounds: Ask at each packet.
     """
 
@@ -241,7 +238,6 @@ class _Decoder:
         A packet that does not decode yields nothing, and the next ones are tried.
 
         Args:
-            container: An open file.
             stream: Its video stream.
             wanted: Presentation times of the frames that matter; the codec may leave out others
                 that no frame refers to. None for all frames.

@@ -141,7 +141,7 @@ class RateSampling:
         rate = Fraction(self.frames_per_second).limit_denominator(1_000_000) * time_base
         indices: list[int] = []
         ticks_before = 0
-        # Walking over the frames and not the ticks ends whatever the time stamps claim.
+        # Walking over the frames and not the ticks ends for all time stamps.
         for index, next_pts in enumerate([*pts[1:], _end(pts)]):
             ticks = -((pts[0] - next_pts) * rate // 1)
             if ticks > ticks_before:

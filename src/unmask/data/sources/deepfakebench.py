@@ -172,7 +172,7 @@ class _Listed:
 
 
 class _Places:
-    """Where the folders of frames are, whatever stands before them in the index file."""
+    """Where the folders of frames are; the prefixes in the index file are ignored."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

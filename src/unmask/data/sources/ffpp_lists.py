@@ -54,7 +54,7 @@ def read_split_lists(root: Path) -> dict[str, list[Pair]]:
 
 
 def hash_of_ids(pairs: Iterable[Pair]) -> str:
-    """Return the SHA-256 of the sorted ids of a split list, whatever its formatting.
+    """Return the SHA-256 of the sorted ids of a split list, independent of its formatting.
 
     Example:
         >>> hash_of_ids([("2", "1")]) == hash_of_ids([("1", "2")])
@@ -155,7 +155,7 @@ def read_conversion(root: Path) -> dict[str, str]:
 def same_video_links(root: Path) -> list[list[str]]:
     """List the clips of each YouTube video as ``youtube/<id>``; none where nobody maps them.
 
-    Two clips of one video show one person in one room, whatever their numbers.
+    Two clips of one video show one person in one room, even where their numbers differ.
 
     Raises:
         DataError: If the map is malformed.

@@ -48,7 +48,6 @@ def recognise(root: Path, *, depth: int = 2) -> list[Recognised]:
     """Say which data sets lie in a folder, or in the folders below it.
 
     Args:
-        root: A folder.
         depth: How many levels below to look where the folder itself is no data set.
 
     Returns:

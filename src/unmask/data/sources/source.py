@@ -260,7 +260,6 @@ def check_layout(root: Path, title: str, wanted: Iterable[str], *, is_there: boo
     """Refuse a root without the layout, naming what was looked for and the folder that has it.
 
     Args:
-        root: The folder.
         title: The data set's name for a person.
         wanted: What was looked for, e.g. folder names.
         is_there: Whether the layout was found.

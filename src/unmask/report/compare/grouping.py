@@ -16,7 +16,6 @@ def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Tell runs of one name apart by the folder that holds theirs; sweeps number jobs alike.
 
     Args:
-        names: Of the runs.
         folders: Of the runs, one each, no two the same.
 
     Returns:
@@ -145,7 +144,7 @@ def _differing(group: Sequence[ComparedRun], twins: Sequence[Sequence[ComparedRu
 def _other_videos(
     group: Sequence[ComparedRun], twins: Sequence[Sequence[ComparedRun]]
 ) -> list[str]:
-    """Say how many videos of each data set were tested of which a twin was tested on others."""
+    """Name the data sets where a twin saw other videos, each with this group's number of videos."""
     everyone = [run for twin in twins for run in twin]
     own = {name: len(run.videos_of(name)) for run in group for name in run.tests}
     return [
