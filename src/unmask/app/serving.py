@@ -18,7 +18,7 @@ class Serving:
         queue_limit: Questions that may wait; more are refused in a sentence.
         keep_seconds: A case that nobody ends is closed after so long.
         flagged_dir: Flagged cases go there.
-        max_flagged_bytes: Of all flagged cases.
+        max_flagged_bytes: Limit of all flagged cases.
         examples: Whether to render examples.
     """
 

@@ -162,7 +162,7 @@ def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Fa
 
     A finished store is opened as it is, even when the videos have gone; `unmask prepare` looks at
     the videos again. A list that gives labels, groups or splits is read again where it has changed;
-    crops that are there stay. Of several calls at once, such as the jobs of a sweep, the first one
+    crops that are there stay. Among several calls at once, such as the jobs of a sweep, the first
     makes what is missing and the others wait for it.
     """
     folder = store_folder(dataset, preparation, data_dir)

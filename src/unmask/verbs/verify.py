@@ -41,7 +41,7 @@ NOT_CONFIRMED: Final = 1
 # Most by which a score may differ and count as the same: room for another device or for half
 # precision, far less than what moves a metric out of its interval.
 SCORE_TOLERANCE: Final = 0.01
-# Of the ends of an interval: float64 sums of another library version.
+# Tolerance of an interval's ends: float64 sums of another library version.
 ROUNDING: Final = 1e-9
 
 State = Literal["equal", "close", "differs", "not recorded"]
@@ -101,8 +101,8 @@ class Verification:
     """What became of a run's claims.
 
     Attributes:
-        checks: Of hashes and tables.
-        comparisons: Of metrics.
+        checks: Checks of hashes and tables.
+        comparisons: Comparisons of metrics.
     """
 
     run: str
