@@ -102,7 +102,7 @@ def _sweep(cases: CaseStore, stop: threading.Event) -> None:
 
 
 def limits_text(limits: InputLimits) -> str:
-    """Say what is accepted.
+    """Describe what is accepted.
 
     Example:
         >>> limits_text(InputLimits(max_bytes=2**20, max_seconds=60, max_pixels=10**6))

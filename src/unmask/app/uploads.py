@@ -47,8 +47,8 @@ class CaseStore:
         uploads_dir: Holds uploads that nobody has asked about yet.
         flagged_dir: Flagged cases go there, one folder each.
         keep_seconds: A case that nobody ends is closed after so long.
-        max_open_bytes: Of the uploads of all open cases; beyond it the oldest cases end.
-        max_flagged_bytes: Of all flagged cases; beyond it nothing more is kept.
+        max_open_bytes: Limit of the uploads of all open cases; beyond it the oldest cases end.
+        max_flagged_bytes: Limit of all flagged cases; beyond it nothing more is kept.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class CaseStore:
         """Keep a case for good: the upload, its evidence, its page and a note.
 
         Args:
-            key: Of an open case with a verdict.
+            key: Key of an open case with a verdict.
             note: Why; the first 2,000 characters are kept.
 
         Returns:

@@ -38,7 +38,7 @@ class DeLong:
 
     Args:
         difference: First AUC less the second.
-        variance: Of the difference, as estimated.
+        variance: Variance of the difference, as estimated.
         p_value: Two-sided. 1 where the AUCs agree and the variance is 0; None where they differ and
             it is 0, as for two rankings without a single error of another kind.
     """

@@ -47,7 +47,7 @@ class DataSet:
 
     @property
     def annotates_faces(self) -> bool:
-        """Whether it says where the face of each row is, so that none are looked for."""
+        """Whether the data set annotates the face of each row, so that none are looked for."""
         return getattr(self.source, "annotates_faces", False)
 
 
@@ -132,7 +132,7 @@ def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Fa
 
     A finished store is opened as it is, even when the videos have gone; `unmask prepare` looks at
     the videos again. A list that gives labels, groups or splits is read again where it has changed;
-    crops that are there stay. Of several calls at once, such as the jobs of a sweep, the first one
+    crops that are there stay. Among several calls at once, such as the jobs of a sweep, the first
     makes what is missing and the others wait for it.
     """
     folder = store_folder(dataset, preparation, data_dir)
@@ -162,7 +162,7 @@ def _prepare_if_needed(
 
 
 def _is_current(dataset: DataSet, folder: Path, data_dir: Path) -> bool:
-    """Whether there is a finished store that says what the data set's lists say now."""
+    """Whether a finished store agrees with the data set's lists as they are now."""
     if not (folder / "faces.parquet").is_file():
         return False
     index_dir = index_folder(dataset, data_dir)

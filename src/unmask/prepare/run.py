@@ -102,7 +102,7 @@ def _record(
     videos: str,
     boxes: Mapping[str, AnnotatedBox],
 ) -> dict[str, Any]:
-    """Say what decides a store's content, ``videos`` being their fingerprint."""
+    """Return what decides a store's content, ``videos`` being their fingerprint."""
     settings = preparation.settings
     if boxes:
         # Crops of annotated and of detected faces never share a store.

@@ -79,8 +79,8 @@ class Part:
 def prepare_video(work: Work, video: Video) -> Part:
     """Extract one video and write its crops; the body of a worker.
 
-    It takes and returns plain data and writes files whole or not at all, so any engine that runs
-    functions on many machines can call it.
+    The function takes and returns plain data and writes files whole or not at all, so any engine
+    that runs functions on many machines can call it.
 
     Args:
         work: What is the same for every video.

@@ -1,4 +1,4 @@
-"""Say which data sets lie in a folder, what is wrong with them, and how to go on."""
+"""The data sets that lie in a folder, what is wrong with them, and how to go on."""
 
 import os
 import re
@@ -112,7 +112,7 @@ class Checkup:
     """What a folder holds.
 
     Args:
-        diagnoses: Of each data set in it.
+        diagnoses: Diagnoses of each data set in it.
         suspicions: What concerns several of them.
         problem: Why there is none; "" where there is one.
     """

@@ -82,8 +82,9 @@ class FrameReader(Protocol):
 class PyAVReader:
     """Read videos with PyAV: seek to key frames and discard what nobody asked for.
 
-    It seeks where that skips a key frame, lets the codec pass over frames that no other frame
-    refers to, and converts wanted frames only. One decoder thread: run several readers instead.
+    The reader seeks where that skips a key frame, lets the codec pass over frames that no other
+    frame refers to, and converts wanted frames only. One decoder thread: run several readers
+    instead.
 
     Args:
         max_pixels: Frames with more pixels are refused as ``too_large``.
@@ -163,7 +164,7 @@ class DecordReader:
 class ImageReader:
     """Read JPEG, PNG, WebP and BMP files as videos of one frame, turned as their EXIF data say.
 
-    Of an animated file, it reads the first picture.
+    The first picture of an animated file is read.
 
     Args:
         max_pixels: Images with more pixels are refused as ``too_large``.
