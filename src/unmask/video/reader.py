@@ -239,7 +239,6 @@ class _Decoder:
         A packet that does not decode yields nothing, and the next ones are tried.
 
         Args:
-            stream: Its video stream.
             wanted: Presentation times of the frames that matter; the codec may leave out others
                 that no frame refers to. None for all frames.
 
