@@ -1,5 +1,6 @@
 """Calls that start at the same time do not share a folder."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from unmask.runs.claim import RUN_FOLDER_VARIABLE
 
 
 @pytest.fixture(autouse=True)
-def no_trace(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_trace() -> Iterator[None]:
     """Leave neither the variable nor Hydra's global state behind."""
-    monkeypatch.delenv(RUN_FOLDER_VARIABLE, raising=False)
+    os.environ.pop(RUN_FOLDER_VARIABLE, None)
     yield
+    os.environ.pop(RUN_FOLDER_VARIABLE, None)
     HydraConfig.instance().cfg = None
     FolderWatch.folder = None
 
@@ -31,14 +33,12 @@ def config_of(*overrides: str) -> DictConfig:
     return config
 
 
-def test_two_trainings_of_one_second_get_two_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_trainings_of_one_second_get_two_folders(tmp_path: Path) -> None:
     claimed = []
     for rate in (1e-3, 1e-5):
         config = config_of(f"hydra.run.dir={tmp_path}/12-00-00", f"optimizer.lr={rate}")
         FolderWatch().on_run_start(config)
-        monkeypatch.delenv(RUN_FOLDER_VARIABLE)
+        del os.environ[RUN_FOLDER_VARIABLE]  # as in a process of its own
         claimed.append(Path(config.hydra.run.dir).name)
     assert claimed == ["12-00-00", "12-00-00_1"]
 

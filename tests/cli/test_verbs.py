@@ -169,13 +169,13 @@ def test_only_the_checkpoint_that_validation_chose_is_called_so(
 
 
 def test_bare_train_is_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    from unmask.cli import train as module
+    from unmask.cli import calls as module
 
-    calls: list[list[str]] = []
-    monkeypatch.setattr(module, "run_verb", lambda *call, **_: calls.append(call[-1]))
+    called: list[list[str]] = []
+    monkeypatch.setattr(module, "run_verb", lambda *call, **_: called.append(call[-1]))
     module.train(["trainer.max_epochs=1"])
     module.train(["model=effb0_lstm"])
-    assert calls == [["experiment=demo", "trainer.max_epochs=1"], ["model=effb0_lstm"]]
+    assert called == [["experiment=demo", "trainer.max_epochs=1"], ["model=effb0_lstm"]]
 
 
 @pytest.mark.slow

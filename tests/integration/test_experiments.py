@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from unmask.cli.train import _train
 
-from unmask.cli.hydra import Call
+from unmask import verbs
 from unmask.config.location import conf_dir
 from unmask.config.validate import config_problems, typed
 
@@ -75,8 +74,8 @@ def test_an_experiment_trains_and_is_measured_on_the_demos_data(
     content = on_demo_data(name, data_dir)
     config = OmegaConf.create(content)
     assert config_problems("train", config) == []
-    call = Call("train", typed("train", config), content, {"model": name, "data": "demo"}, tmp_path)
-    _train(call)
+    choices = {"model": name, "data": "demo"}
+    verbs.train(typed("train", config).model_copy(update={"choices": choices}), tmp_path)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert set(metrics["datasets"]) == {"synthetic_ffpp", "synthetic_celebdf"}
     card = json.loads((tmp_path / "run.json").read_text())

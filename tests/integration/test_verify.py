@@ -24,7 +24,7 @@ from unmask.runs.card import RunCard
 from unmask.runs.content import content_of, write_content
 from unmask.training.checkpoint import Provenance, read_detector
 from unmask.training.score import ScoredSplit, evaluate
-from unmask.verbs.verify import Comparison, Verification, verify
+from unmask.verbs.verify import Comparison, Verification, check_run
 
 MODEL = {
     "_target_": "unmask.models.detector.Detector",
@@ -83,7 +83,7 @@ def run_dir(store: FaceStore, tmp_path: Path) -> Path:
 def check(tmp_path: Path) -> Callable[[Path], Verification]:
     def run(folder: Path) -> Verification:
         before = contents_of(folder)
-        verification = verify(
+        verification = check_run(
             folder, layout=LAYOUT, make_trainer=trainer, batch_size=4, num_workers=0,
             data_dir=tmp_path / "data",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How long a file and a function may be, and that the docs name tests that exist."""
+"""How long a file, a function and a line of docs may be; and that docs name tests that exist."""
 
 import ast
 import re
@@ -11,6 +11,8 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src" / "unmask").rglob("*.py"))
 MOST_LINES_OF_A_FILE = 400
 MOST_LINES_OF_A_FUNCTION = 40
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+MOST_LETTERS_OF_A_LINE = 120
 DATASETS = (ROOT / "docs" / "datasets.md").read_text()
 # Rows of its table: the first cell names files in conf/data, the last one tests.
 ROWS = [line.strip("| ").split(" | ") for line in DATASETS.splitlines() if line.startswith("| `")]
@@ -26,6 +28,17 @@ def lengths_of_functions(source: str) -> Iterator[tuple[str, int]]:
             yield node.name, length
 
 
+def long_lines(page: str) -> list[int]:
+    """Return the numbers of the lines of prose that are too long; tables, code and pictures may."""
+    found, is_code = [], False
+    for number, line in enumerate(page.splitlines(), start=1):
+        is_code ^= line.startswith("```")
+        is_prose = not is_code and not line.startswith(("|", "    ")) and "![" not in line
+        if is_prose and len(line) > MOST_LETTERS_OF_A_LINE:
+            found.append(number)
+    return found
+
+
 def test_the_length_of_a_function_leaves_out_its_docstring_alone() -> None:
     source = (
         '@mark\ndef f(\n    x,\n):\n    """One.\n\n    Two.\n    """\n    # why\n\n    return x\n'
@@ -39,6 +52,17 @@ def test_files_and_functions_stay_short(path: Path) -> None:
     assert len(source.splitlines()) <= MOST_LINES_OF_A_FILE
     functions = lengths_of_functions(source)
     assert [(name, n) for name, n in functions if n > MOST_LINES_OF_A_FUNCTION] == []
+
+
+def test_prose_is_wrapped_and_tables_code_and_pictures_may_be_longer() -> None:
+    words = "word " * 30
+    assert long_lines(f"{words}\n\n| {words}|\n\n    {words}\n![{words}](a.png)\n") == [1]
+    assert long_lines(f"```\n{words}\n```\n- {words}\n") == [4]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_lines_of_the_docs_stay_short(path: Path) -> None:
+    assert long_lines(path.read_text()) == []
 
 
 def named_in(cell: str) -> list[str]:

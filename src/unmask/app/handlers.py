@@ -15,11 +15,7 @@ _PROGRESS: Final = gr.Progress()
 
 
 class Buttons:
-    """What each button does.
-
-    Args:
-        desk: Does the work.
-    """
+    """What each button does."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -38,7 +38,7 @@ def label_of(evidence: Evidence) -> dict[str, Any]:
 
 
 def vote_line(vote: Vote) -> str:
-    """Say what one model says of one person.
+    """Return a line with one model's answer on one person.
 
     Example:
         >>> vote_line(Vote("effb0_lstm", 0.997, None, 0.5, "fake"))
@@ -52,7 +52,7 @@ def vote_line(vote: Vote) -> str:
 
 
 def detail_lines(evidence: Evidence) -> list[str]:
-    """Say of every person what each model says, and what comes of it."""
+    """Return lines with each model's answer on each person, and the verdict that follows."""
     lines: list[str] = []
     several_people = len(evidence.tracks) > 1
     for track in evidence.tracks:
@@ -104,7 +104,7 @@ def download_html(evidence: Evidence, case: str) -> str:
 
 
 def warning_html(models: Mapping[str, LocalModel]) -> str:
-    """Say plainly which models have only seen synthetic people."""
+    """Name plainly which models have only seen synthetic people."""
     names = [f"'{escape(name)}'" for name, model in models.items() if model.is_synthetic]
     if not names:
         return ""

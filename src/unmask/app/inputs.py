@@ -12,8 +12,6 @@ def pick_input(
 
     Args:
         folder: A zip of a folder of frames.
-        image: An image.
-        video: A video.
 
     Returns:
         The file, and a sentence that says what was chosen; empty where only one was given.

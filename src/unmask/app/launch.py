@@ -15,10 +15,8 @@ def launch(page: gr.Blocks, serving: Serving, *, uploads: Path, max_bytes: int) 
     """Start the server in a thread of its own.
 
     Args:
-        page: What it serves.
         serving: Where, and within which bounds.
         uploads: Where Gradio puts uploads.
-        max_bytes: Of one upload.
 
     Returns:
         The page's address.

@@ -35,7 +35,7 @@ ROUTES: Final = re.compile(
     r"|startup-events|heartbeat/[\w-]+|reset/?|cancel|app_id/?|theme\.css|login_check/?|token/?"
     r"|user/?))"
 )
-# Nothing is fetched from elsewhere, whatever a script asks for.
+# Nothing is fetched from elsewhere, even if a script asks for it.
 POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -53,11 +53,9 @@ class Gate:
     """ASGI middleware.
 
     Args:
-        app: Gradio.
         folder: Where Gradio puts uploads.
-        max_bytes: Of an upload.
-        max_waiting_bytes: Of all uploads that wait to be judged or are on their way; beyond it new
-            ones are refused.
+        max_waiting_bytes: Limit of all uploads that wait to be judged or are on their way; beyond,
+            new ones are refused.
         idle_seconds: An upload of which nothing comes for so long is ended.
     """
 
@@ -75,7 +73,7 @@ class Gate:
         self._folder = folder
         self._max_bytes = max_bytes
         self._max_waiting_bytes = max_waiting_bytes
-        # Of the uploads on their way: what they may come to, and what of it is here. One event loop
+        # Uploads on their way: their largest size, and the part that is here. One event loop
         # runs all of them, so that no lock is needed.
         self._reserved = 0
         self._received = 0

@@ -28,7 +28,6 @@ class Question:
 
     Args:
         models: Names of local models; several vote.
-        voting: How.
         num_frames: Spread over the whole file; 0 for those of the training.
         min_face_prob: Least probability of a face, in the frame and in its crop; 0 for those of the
             training, usually 0.9.
@@ -65,7 +64,6 @@ class Judge:
 
     Args:
         models: Those offered, at least one; equal names are told apart by a number.
-        limits: What is accepted.
         device: Where the networks run.
 
     Attributes:

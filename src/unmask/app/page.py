@@ -46,7 +46,6 @@ def make_page(desk: Desk, *, defaults: Question, limits_text: str) -> gr.Blocks:
     """Lay the page out.
 
     Args:
-        desk: Does the work.
         defaults: What the settings say at first.
         limits_text: What is accepted, in words.
     """

@@ -19,9 +19,6 @@ MIB: Final = 2**20
 def serve(config: AppConfig) -> Iterator[str]:
     """Serve the page while the block runs.
 
-    Args:
-        config: The verb's section.
-
     Yields:
         The page's address.
 

@@ -31,7 +31,6 @@ def served(
     """Serve the page while the block runs.
 
     Args:
-        models: Those offered.
         defaults: What the settings say at first.
         limits: What is accepted; ``max_bytes`` must be set.
         serving: Where, and within which bounds.
@@ -103,7 +102,7 @@ def _sweep(cases: Cases, stop: threading.Event) -> None:
 
 
 def limits_text(limits: InputLimits) -> str:
-    """Say what is accepted.
+    """Describe what is accepted.
 
     Example:
         >>> limits_text(InputLimits(max_bytes=2**20, max_seconds=60, max_pixels=10**6))

@@ -13,13 +13,12 @@ class Serving:
     """Where and within which bounds the page is served.
 
     Args:
-        host: Address to bind to.
         port: Port to bind to; 0 takes any that is free.
         device: Where the networks run.
         queue_limit: Questions that may wait; more are refused in a sentence.
         keep_seconds: A case that nobody ends is closed after so long.
         flagged_dir: Flagged cases go there.
-        max_flagged_bytes: Of all flagged cases.
+        max_flagged_bytes: Limit of all flagged cases.
         examples: Whether to render examples.
     """
 

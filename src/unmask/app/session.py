@@ -39,8 +39,6 @@ class Desk:
     """Takes uploads, asks the models, keeps and ends cases, stops where asked.
 
     Args:
-        judge: Answers.
-        cases: Keeps.
         examples: Name -> film.
         uploads_dir: Every upload lies in a folder of its own in here.
     """
@@ -68,10 +66,7 @@ class Desk:
         Args:
             uploads: Zip of a folder, image and video, as Gradio received them.
             question: Makes the question; what it raises becomes the answer.
-            session: Whose.
-            previous: Their open case.
             example: Name of an example to judge in the place of uploads.
-            on_stage: Told of progress.
         """
         stop = self._stops.setdefault(session, threading.Event())
         case: Case | None = None

@@ -26,7 +26,6 @@ class Case:
     Args:
         key: Names it to whoever uploaded it; it cannot be guessed.
         file: Where the upload lies.
-        num_bytes: Of the upload.
         opened: Seconds of the monotonic clock.
         evidence: None before the verdict.
     """
@@ -46,8 +45,8 @@ class Cases:
         uploads_dir: Holds uploads that nobody has asked about yet.
         flagged_dir: Flagged cases go there, one folder each.
         keep_seconds: A case that nobody ends is closed after so long.
-        max_open_bytes: Of the uploads of all open cases; beyond it the oldest cases end.
-        max_flagged_bytes: Of all flagged cases; beyond it nothing more is kept.
+        max_open_bytes: Limit of the uploads of all open cases; beyond it the oldest cases end.
+        max_flagged_bytes: Limit of all flagged cases; beyond it nothing more is kept.
     """
 
     def __init__(
@@ -75,7 +74,6 @@ class Cases:
         Where there are too many cases now, the oldest ones end, but never this one.
 
         Args:
-            upload: The file.
             copy: Leave the file where it is.
         """
         key = secrets.token_hex(8)
@@ -134,7 +132,7 @@ class Cases:
         """Keep a case for good: the upload, its evidence, its page and a note.
 
         Args:
-            key: Of an open case with a verdict.
+            key: Key of an open case with a verdict.
             note: Why; the first 2,000 characters are kept.
 
         Returns:

@@ -13,7 +13,7 @@ EXIT_BAD_INPUT: Final = 2
 console = Console()
 _errors = Console(stderr=True, highlight=False)
 
-# Names of files and models are text, whatever brackets they hold.
+# Names of files and models are text, even with brackets in them.
 say = partial(console.print, highlight=False, soft_wrap=True, markup=False)
 
 

@@ -116,10 +116,9 @@ def run_verb(
 def _run_to_the_end(
     compose_and_run: Callable[[], Any], *, may_stop: bool, after_sweep: AfterSweep | None
 ) -> None:
-    """Run a job or a sweep, whatever becomes of it.
+    """Run a job or a sweep to its end or its failure.
 
     Args:
-        compose_and_run: Hydra's.
         may_stop: Whether it can end before a job begins without a fault.
         after_sweep: See :func:`run_verb`.
     """
@@ -174,10 +173,9 @@ def _words_of_rank(verb: str, flags: list[str], rank: int) -> list[str]:
 
 
 def _end_sweep(folder: Path, *, stopped: bool, after_sweep: AfterSweep | None) -> None:
-    """Say how each job ended, report, and exit with a code other than 0 where one failed.
+    """Print how each job ended, report, and exit with a code other than 0 where one failed.
 
     Args:
-        folder: The sweep's.
         stopped: It was interrupted, or Hydra, a launcher or a sweeper gave up and has said why.
         after_sweep: See :func:`run_verb`.
     """

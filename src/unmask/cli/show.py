@@ -157,7 +157,7 @@ def _verify(verification: Verification) -> None:
 def _demo_answers(answers: DemoAnswers) -> None:
     say(
         f"No checkpoint was named, so the demo model {answers.checkpoint} answers. It has only "
-        "ever seen synthetic people: what it says of real ones means nothing.",
+        "ever seen synthetic people: its answer on real ones means nothing.",
         style="yellow",
     )
 

@@ -42,7 +42,7 @@ class FolderWatch(Callback):
     ``conf/hydra/default.yaml`` names it.
 
     Attributes:
-        folder: Of the sweep that runs in this process; None outside a sweep.
+        folder: Folder of the sweep that runs in this process; None outside a sweep.
         began: Whether a job has begun in this process.
     """
 
@@ -153,10 +153,6 @@ def report_sweep(sweep_dir: Path, records: Sequence[JobRecord]) -> None:
     """Report on the runs of a sweep, those that were found finished included, and say where.
 
     Nothing is written anew where an earlier sweep has reported on the same tables.
-
-    Args:
-        sweep_dir: The sweep's folder.
-        records: Its jobs.
     """
     from unmask.report.write import report_runs
     from unmask.runs.run import Run

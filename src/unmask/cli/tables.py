@@ -81,12 +81,7 @@ def audit_table(things: Sequence[SharedThing]) -> Table:
 
 
 def complexity_table(complexity: Complexity, name: str) -> Table:
-    """Lay out the cost of a detector.
-
-    Args:
-        complexity: What was measured.
-        name: Of the model.
-    """
+    """Lay out the cost of a detector."""
     frames, side = complexity.num_frames, complexity.image_size
     formula = complexity.system_a_flops
     rows = {

@@ -43,7 +43,6 @@ def below(slot: Slot, key: str, *, is_argument: bool) -> Slot:
     """Return the slot of a key; what nests in itself, as transforms do, is one slot.
 
     Args:
-        slot: Of the mapping.
         key: One of its keys.
         is_argument: Whether the mapping has a target, whose arguments its keys are.
     """
@@ -102,7 +101,6 @@ def collect_targets(node: Any, found: Known, *, slot: Slot = (), inside: bool = 
 
     Args:
         node: Plain values.
-        found: What to add to.
         slot: Where the node stands.
         inside: Whether a target stands above: keys of a mapping are then names of items.
     """

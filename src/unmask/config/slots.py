@@ -72,10 +72,8 @@ def slot_problems(
     """Yield a sentence for each thing that the code would give in vain or twice.
 
     Args:
-        slot: What is given.
-        parameters: Of the class or function that the node names.
+        parameters: Parameters of the class or function that the node names.
         node: The node, with ``_target_``.
-        path: Where it stands.
     """
     name = str(node["_target_"]).rpartition(".")[2]
     if not node.get("_partial_", False):

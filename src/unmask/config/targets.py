@@ -153,7 +153,6 @@ def describe(error: Any, value: Any) -> str:  # noqa: ANN401 - pydantic's error 
 
     Args:
         error: An item of ``ValidationError.errors()``.
-        value: What was given.
     """
     if error["type"] == "literal_error":
         choices = {part.strip().strip("'") for part in _split_choices(error["ctx"]["expected"])}

@@ -64,7 +64,7 @@ def _problems_one_by_one(
         verb: Names the primary configuration.
         values: Overrides of values.
         choices: Choices of groups, which exist.
-        sentence: What Hydra says of the whole, for want of anything better.
+        sentence: Hydra's message for the whole line, for want of a better one.
     """
     chosen = [_first_choice(override) for override in choices]
     try:
@@ -101,7 +101,6 @@ def typed(verb: str, config: DictConfig) -> Any:  # noqa: ANN401 - one of five s
 
     Args:
         verb: Whose schema to apply.
-        config: What Hydra composed.
 
     Raises:
         ConfigError: With all problems, a line each.
@@ -155,10 +154,17 @@ def config_problems(verb: str, config: DictConfig) -> list[str]:
     problems += _schema_problems(VERBS[verb], content, unset)
     problems += [
         problem
-        for problem in target_problems(content, "")
+        for problem in target_problems(_built_by(verb, content), "")
         if not any(f"`{u}`" in problem for u in unset)
     ]
     return problems
+
+
+def _built_by(verb: str, content: Any) -> Any:  # noqa: ANN401 - a resolved configuration
+    """Leave out what a verb does not build: to index is not to import an augmentation's PyTorch."""
+    if verb != "index" or not isinstance(content, dict):
+        return content
+    return {**content, "data": _without_augmentation(content["data"])}
 
 
 def _sort_overrides(arguments: list[str]) -> tuple[list[str], list[Override], list[Override]]:
@@ -217,7 +223,7 @@ def _first_choice(override: Override) -> str:
     if not override.is_sweep_override():
         return override.input_line or ""
     value = override.value()
-    # Of an interval, which a search draws from, its lower end.
+    # An interval, which a search draws from, gives its lower end.
     first = (
         value.start
         if isinstance(value, IntervalSweep)

@@ -60,7 +60,6 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return the end of a sentence that offers the nearest of ``choices``.
 
     Args:
-        name: What the user wrote.
         choices: What would have been accepted.
 
     Returns:

@@ -25,8 +25,6 @@ class ColourJitter(v2.ColorJitter):  # type: ignore[misc]  # torchvision has no 
 
     Args:
         brightness: Largest relative change, or the range of the factor.
-        contrast: The same.
-        saturation: The same.
 
     Raises:
         ValueError: If one of them is negative.

@@ -1,4 +1,4 @@
-"""Clips whose frames are what a frozen backbone says of them, computed once."""
+"""Clips of features, which a frozen backbone computed once."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +69,7 @@ class Crops(Dataset[Clip]):
     """Single crops, each as a clip of one frame.
 
     Args:
-        folder: The store.
-        paths: Of the crops, below the folder.
+        paths: Paths of the crops, below the folder.
         image_size: Side in pixels that the backbone takes.
     """
 

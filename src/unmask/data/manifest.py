@@ -1,7 +1,7 @@
 """The tables that data flows through: what a column is called, holds and means.
 
 ``videos.parquet`` is written by index, ``faces.parquet`` and ``failures.parquet`` by prepare.
-Whatever comes later reads ids, labels, methods, groups and splits from here, never from a path.
+Every later stage reads ids, labels, methods, groups and splits from here, never from a path.
 """
 
 from pathlib import Path
@@ -119,7 +119,6 @@ def write_table(path: Path, name: str, frame: pd.DataFrame) -> None:
     """Check a manifest table and write it atomically, sorted by its key.
 
     Args:
-        path: Where to write.
         name: A key of :data:`KEYS`.
         frame: Its rows, in any order; columns outside the schema are refused.
 

@@ -40,9 +40,6 @@ class Share:
     def places(self, length: int) -> Iterator[tuple[int, bool]]:
         """Yield the rank's places, in order.
 
-        Args:
-            length: Of the sequence.
-
         Yields:
             A place, and whether it counts. Each place counts on one rank. A rank without a part in
             the last batch, which would keep the others waiting, gets the batch's first group, and
@@ -82,7 +79,6 @@ class _SharedRequests(DistributedSampler[ClipRequest]):
 
     Args:
         length: Clips that all ranks ask for together.
-        share: This rank's.
     """
 
     def __init__(self, length: int, share: Share) -> None:
@@ -98,12 +94,11 @@ class _SharedRequests(DistributedSampler[ClipRequest]):
 class PlannedRequests(_SharedRequests):
     """Ask for the clips of a plan, with draws that the epoch alone decides.
 
-    A run that resumes at epoch 7 therefore sees what an uninterrupted run saw there, whatever the
+    A run that resumes at epoch 7 therefore sees what an uninterrupted run saw there, for any
     number of loader workers; and a clip is augmented in one way, whichever rank asks for it.
 
     Args:
         plan: Which clips each epoch holds.
-        seed: The run's seed.
         share: Which of them this rank asks for; None asks for all.
     """
 

@@ -45,13 +45,12 @@ class SamplingPolicy(Protocol):
 
         Args:
             clips: One row per training clip, with ``dataset, video_id, label, method, original``.
-            seed: The run's seed.
         """
 
 
 @dataclass(frozen=True)
 class NaturalSampling:
-    """Every clip once per epoch, in whatever proportion the data sets hold them."""
+    """Every clip once per epoch, in the proportion in which the data sets hold them."""
 
     def plan(self, clips: pd.DataFrame, seed: int) -> EpochPlan:
         """Shuffle all clips anew in every epoch."""
@@ -116,7 +115,6 @@ class _Pairs:
         fake_rows: The fakes' rows, ``(fakes,)``.
         pool_of: For each fake, the rows of the reals that it meets.
         starts: For each fake, at which of them it begins, ``(fakes,)``.
-        seed: The run's seed.
     """
 
     fake_rows: Rows

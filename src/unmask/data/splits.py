@@ -52,7 +52,7 @@ class IdentitySplit:
     """Share the groups out to splits, so that no person or footage is in two of them.
 
     Within what whole groups allow, every split gets its fraction of each class and of each method.
-    The same groups are shared out the same way whatever the order of the rows. Official splits are
+    The same groups are shared out the same way in any order of the rows. Official splits are
     overwritten, except where a test list alone is official: what is on it and does not come to the
     test leaves the table, so that nothing else ever holds a listed test video.
 
@@ -141,7 +141,7 @@ class TestOnlySplit:
     them prepared, and published numbers are of the list.
     """
 
-    __test__ = False  # not a test case, whatever pytest makes of its name
+    __test__ = False  # not a test case, although pytest takes its name for one
 
     def __call__(self, videos: pd.DataFrame) -> pd.DataFrame:
         """Return a copy of the videos to test on."""
@@ -215,7 +215,7 @@ def check_splits(videos: pd.DataFrame, *, allow_leak: bool = False) -> None:
 
 
 def split_hashes(videos: pd.DataFrame) -> dict[str, str]:
-    """Return the SHA-256 of each split's videos and labels, whatever the order of the rows.
+    """Return the SHA-256 of each split's videos and labels, independent of row order.
 
     Args:
         videos: Rows with ``video_id``, ``label`` and ``split``.

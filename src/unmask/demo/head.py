@@ -65,7 +65,6 @@ class Head:
     """A person's head under one light, ready to be drawn in many poses.
 
     Args:
-        person: Whose head it is.
         light: The light of the take.
     """
 

@@ -163,8 +163,6 @@ def make_ffpp(root: Path, settings: SyntheticFFPP, *, num_workers: int = 2) -> b
     Args:
         root: Its folder; it holds ``original_sequences``, ``manipulated_sequences`` with the
             methods of :data:`METHODS` at compression c23, and the lists of pairs.
-        settings: What it holds.
-        num_workers: Processes to use.
 
     Returns:
         True when anything had to be made, False when the set was complete.
@@ -188,8 +186,6 @@ def make_celebdf(root: Path, settings: SyntheticCelebDF, *, num_workers: int = 2
     Args:
         root: Its folder; it holds ``Celeb-real``, ``Celeb-synthesis``, ``YouTube-real`` and
             ``List_of_testing_videos.txt``, where 1 is real.
-        settings: What it holds.
-        num_workers: Processes to use.
 
     Returns:
         True when anything had to be made, False when the set was complete.

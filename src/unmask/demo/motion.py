@@ -93,7 +93,6 @@ def make_performance(
     """Invent a take of somebody who talks to the camera.
 
     Args:
-        rng: Source of chance.
         num_frames: Length of the take, at least 1.
         frames_per_second: Its rate, which sets the pace of blinks and syllables.
         scale: Smallest and largest length of a face unit, as fractions of the picture's height.

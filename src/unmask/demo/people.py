@@ -1,4 +1,4 @@
-"""Who is on screen: the measures and colours of an invented person.
+"""Invented people: the measures and colours of an invented person.
 
 Lengths are in face units: 1 is the distance from the middle of the eyes' line to the chin, so a
 face is about 1.5 wide and a head about 2.1 high. ``x`` grows to the right of the picture and ``y``
@@ -54,10 +54,7 @@ class Person:
 
     Attributes:
         seed: Names the identity, and seeds the fine texture of skin and hair.
-        skin: Colour of the skin.
         hair: Colour of hair, brows and beard.
-        iris: Colour of the eyes.
-        lips: Colour of the lips.
         clothes: Colour of what the person wears.
         face_width: Half the width of the face at the cheekbones.
         jaw_taper: How much narrower the face is at the chin, in [0, 1].
@@ -70,8 +67,6 @@ class Person:
         nose_width: Half the width of the nose at its wings.
         nose_length: Distance from the eyes down to the nose's tip.
         mouth_width: Half the width of the closed mouth.
-        lip_fullness: Height of one lip.
-        hair_style: How the hair is cut.
         hair_volume: Thickness of the hair on the skull.
         hairline: Distance from the eyes up to the hair.
         parting: Where the hair parts, -1 (left) to 1 (right).

@@ -17,7 +17,6 @@ class Take:
     """What is filmed: who does what, where, in which light.
 
     Attributes:
-        person: Who is seen.
         performance: What the person does.
         light: The light on the person.
         background: What lies behind, in linear light, ``(height, width, 3)``.
@@ -34,7 +33,6 @@ class Footage:
     """The clean pictures of a take, before any camera.
 
     Attributes:
-        take: What was filmed.
         frames: Pictures as displayed, each ``(height, width, 3)``, float32 in [0, 1].
         landmarks: Where the face lies in each.
     """

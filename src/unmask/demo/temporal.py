@@ -99,11 +99,6 @@ def make_temporal_truth(
 ) -> FaceStore:
     """Write the four families as a store of face crops, unless it is there already.
 
-    Args:
-        folder: The store.
-        settings: What it holds.
-        num_workers: Processes to use.
-
     Raises:
         DataError: If ``folder`` holds something else.
     """
@@ -120,7 +115,6 @@ def wrong_order(rng: np.random.Generator, num_frames: int) -> NDArray[np.int64]:
     """Draw an order in which no two frames that were neighbours still are.
 
     Args:
-        rng: Source of chance.
         num_frames: Frames to put in order, at least 4; fewer have no such order.
 
     Example:
@@ -174,7 +168,6 @@ def with_grid(footage: Footage, *, strength: float) -> list[Map]:
     """Lay the same grid of two-pixel cells on the inner face of every frame.
 
     Args:
-        footage: What was filmed.
         strength: Height of the grid, as displayed, in [0, 1].
 
     Returns:

@@ -88,8 +88,7 @@ class Platt:
     a real one: without them, validation videos that are all right would give an endless slope.
 
     Args:
-        slope: Of the line; the order stays where it is above 0.
-        intercept: Of the line.
+        slope: Slope of the line; the order stays where it is above 0.
     """
 
     slope: float

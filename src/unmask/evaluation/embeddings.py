@@ -1,4 +1,4 @@
-"""``embeddings.parquet``: what a detector's backbone says of each video, one row per video."""
+"""``embeddings.parquet``: the backbone's mean features, one row per video."""
 
 from pathlib import Path
 from typing import Any, Final

@@ -1,6 +1,6 @@
 """Several detectors as one: operations on tables of predictions, so that no network runs again.
 
-Members are joined by video, because their clips may be of different lengths. Whatever is chosen
+Members are joined by video, because their clips may be of different lengths. Everything chosen
 (thresholds, weights, a stacking model) is chosen on the validation videos of the data sets trained
 on. Positive is always fake.
 """
@@ -38,10 +38,9 @@ MAX_GRID: Final = 10_000
 
 @dataclass(frozen=True)
 class JoinedScores:
-    """What several members say of the same videos.
+    """The scores of several members for the same videos.
 
     Args:
-        names: The members.
         videos: One row per video with its key and facts, ``num_frames`` and ``example_crop``.
         scores: Probability of fake, (members, videos).
     """
@@ -78,10 +77,8 @@ class MemberFacts:
     """How a member fares on the validation videos of the data sets that it was trained on.
 
     Args:
-        name: The member.
         threshold: The one with the best balanced accuracy there, in [0, 1].
         accuracy: At that threshold.
-        auc: ROC AUC.
     """
 
     name: str
@@ -96,7 +93,7 @@ class GridRow:
 
     Args:
         weights: Whole numbers without a common divisor, one per member.
-        accuracy: Of the weighted mean at 0.5, over the validation videos.
+        accuracy: Accuracy of the weighted mean at 0.5, over the validation videos.
     """
 
     weights: tuple[int, ...]
@@ -112,11 +109,10 @@ class Combination:
     """A rule with all that was chosen for it on validation.
 
     Args:
-        rule: Which one.
         members: How each member fares on validation.
         weights: One per member; they add up to 1, but with ``"stacking"`` they are factors of the
             members' logits.
-        intercept: Of the stacking model, else 0.
+        intercept: Intercept of the stacking model, else 0.
         grid: What ``"grid"`` tried, best first, else empty.
     """
 
@@ -145,7 +141,7 @@ def join_members(
     *,
     top_k: int = TOP_K,
 ) -> JoinedScores:
-    """Join what members say of the same videos.
+    """Join the members' scores of the same videos.
 
     Args:
         predictions_of: Member -> checked predictions, at least two of them.
@@ -192,7 +188,6 @@ def fit_combination(
     - ``"stacking"``: a logistic regression on their logits (scikit-learn's default penalty).
 
     Args:
-        joined: The members' scores.
         rule: One of these.
         sources_of: Member -> the data sets that it was trained on.
         grid_max: Largest weight that a grid tries, at least 1.
@@ -228,7 +223,7 @@ def weight_grid(validation: JoinedScores, *, grid_max: int) -> tuple[GridRow, ..
     """Try whole-number weights; the first row is the choice.
 
     Args:
-        validation: Of both classes.
+        validation: Validation videos of both classes.
         grid_max: Largest weight, at least 1.
 
     Returns:
@@ -277,7 +272,6 @@ def member_agreement(joined: JoinedScores, thresholds: Sequence[float]) -> pd.Da
     """Count how often two members decide alike, each at its own threshold.
 
     Args:
-        joined: The members' scores.
         thresholds: One per member.
 
     Returns:

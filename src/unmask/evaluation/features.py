@@ -85,7 +85,6 @@ def umap_points(features: FloatArray, *, seed: int = 0) -> FloatArray | None:
 
     Args:
         features: One row per video, (n, d), at least 3.
-        seed: Of the layout.
 
     Returns:
         Coordinates, (n, 2); None where umap-learn is not installed.

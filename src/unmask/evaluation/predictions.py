@@ -1,7 +1,7 @@
 """The two tables that every reported number is read from.
 
 ``predictions.parquet`` has one row per scored clip, ``unscored.parquet`` one per video without a
-usable face. Both are checked where they are written and where they are read, so that whatever comes
+usable face. Both are checked where they are written and where they are read, so that all that comes
 later can rely on whole keys, scores in [0, 1] and one label per video.
 """
 
@@ -55,7 +55,6 @@ def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
     """Check predictions and write them atomically in the order of their key.
 
     Args:
-        path: Where to write.
         predictions: Rows with the columns of ``PREDICTIONS``, in any order.
 
     Raises:
@@ -140,7 +139,7 @@ def _check_facts(ordered: pd.DataFrame) -> None:
 
 
 def _equals_previous(column: pd.Series) -> NDArray[np.bool_]:
-    """Say of each row but the first whether it equals the one before it, (n - 1,)."""
+    """Return whether each row but the first equals the row before it, (n - 1,)."""
     codes = sort_codes(column)
     equal: NDArray[np.bool_] = codes[1:] == codes[:-1]
     return equal

@@ -67,7 +67,6 @@ class Resamples:
     """Some draws of the clusters of one table.
 
     Args:
-        rows: What is drawn from.
         counts: How often each cluster was drawn, (resamples, clusters).
     """
 
@@ -126,9 +125,7 @@ def draw_counts(
     """Draw clusters until enough resamples hold both classes.
 
     Args:
-        rows: What is drawn from.
         num_resamples: Resamples wanted in all, at least 1.
-        seed: Of the draws.
 
     Yields:
         How often each cluster was drawn, (resamples, clusters), and how many draws lacked a class.

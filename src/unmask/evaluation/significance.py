@@ -38,7 +38,7 @@ class DeLong:
 
     Args:
         difference: First AUC less the second.
-        variance: Of the difference, as estimated.
+        variance: Variance of the difference, as estimated.
         p_value: Two-sided. 1 where the AUCs agree and the variance is 0; None where they differ and
             it is 0, as for two rankings without a single error of another kind.
     """
@@ -151,7 +151,6 @@ def compare_aucs(
         second: The same videos as scored by the other.
         num_resamples: Draws of groups, at least 1.
         level: Share of the draws inside the interval, in (0, 1).
-        seed: Of the draws.
 
     Returns:
         The difference with its interval and both p-values.
@@ -181,16 +180,13 @@ def compare_mean_aucs(
     Args:
         first: At least one table as :func:`compare_aucs` takes it.
         second: At least one of the same videos.
-        num_resamples: As there.
-        level: As there.
-        seed: As there.
 
     Returns:
-        As there.
+        The difference of the means, as :func:`compare_aucs` returns one.
 
     Raises:
-        PredictionsError: As there.
-        ValueError: As there, or if one side has no table.
+        PredictionsError: As :func:`compare_aucs`.
+        ValueError: As :func:`compare_aucs`, or if one side has no table.
     """
     return compare_with_others(
         first, [second], num_resamples=num_resamples, level=level, seed=seed
@@ -210,18 +206,14 @@ def compare_with_others(
     All see the same draws, which are taken once.
 
     Args:
-        first: As there.
         others: The runs of each other detector, on the same videos.
-        num_resamples: As there.
-        level: As there.
-        seed: As there.
 
     Returns:
         The differences, in the order of the others.
 
     Raises:
-        PredictionsError: As there.
-        ValueError: As there.
+        PredictionsError: As :func:`compare_aucs`.
+        ValueError: As :func:`compare_mean_aucs`.
     """
     for other in others:
         if not first or not other:

@@ -26,8 +26,6 @@ class Interval:
     """A percentile interval over resampled groups.
 
     Args:
-        low: Lower end.
-        high: Upper end.
         num_clusters: Groups that were resampled; with few of them the interval is rough.
         num_redrawn: Resamples that lacked a class and were drawn again.
     """
@@ -59,19 +57,11 @@ def cluster_bootstrap_interval(
     """Bound one metric, as :func:`cluster_bootstrap_intervals` bounds several.
 
     Args:
-        table: As there.
         metric: Such as :func:`weighted_auc`.
-        cluster: As there.
-        num_resamples: As there.
-        level: As there.
-        seed: As there.
-
-    Returns:
-        Its interval.
 
     Raises:
-        PredictionsError: As there.
-        ValueError: As there.
+        PredictionsError: As :func:`cluster_bootstrap_intervals`.
+        ValueError: As :func:`cluster_bootstrap_intervals`.
     """
     intervals = cluster_bootstrap_intervals(
         table,
@@ -103,7 +93,6 @@ def cluster_bootstrap_intervals(
         cluster: Column whose equal values stay together.
         num_resamples: Resamples that hold both classes, at least 1.
         level: Share of the resamples inside, in (0, 1).
-        seed: Of the draws.
 
     Returns:
         By name, the interval between the quantiles ``(1 - level) / 2`` and ``(1 + level) / 2``.

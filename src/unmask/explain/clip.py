@@ -1,4 +1,4 @@
-"""One clip and its detector while it is explained: what is asked, and what is put back."""
+"""One clip and its detector during an explanation: the questions asked, and the state restored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext

@@ -67,7 +67,6 @@ def explain(
     attention, gradients.
 
     Args:
-        detector: Any.
         frames: One clip, RGB, ``(1, frames, 3, height, width)``, uint8.
         is_frame: False where a frame is padding, ``(1, frames)``.
         method: ``"auto"`` takes rollout for vision transformers, else Grad-CAM where the feature

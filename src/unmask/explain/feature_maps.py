@@ -21,7 +21,6 @@ class Site:
     """A place in a network.
 
     Attributes:
-        owner: A module.
         where: What enters the module, what leaves it, or what its ``forward_features`` returns.
     """
 
@@ -30,7 +29,7 @@ class Site:
 
 
 def is_token_network(network: Any) -> bool:  # noqa: ANN401 - a timm network, whose attributes have no type
-    """Tell whether a timm network passes one sequence of tokens through all blocks, as ViT does."""
+    """Return whether a timm network passes one sequence of tokens through all blocks, like ViT."""
     return (
         hasattr(network, "blocks")
         and hasattr(network, "num_prefix_tokens")
@@ -69,10 +68,7 @@ def feature_site(backbone: Any) -> Site:  # noqa: ANN401 - any backbone
 def cut_at(site: Site) -> Iterator[list[Tensor]]:
     """Cut the graph at a site: what passes becomes leaves, of which gradients can be asked.
 
-    Whatever lies below keeps no activations for a backward pass, and may be frozen.
-
-    Args:
-        site: The place.
+    The layers below keep no activations for a backward pass, and may be frozen.
 
     Yields:
         The leaves, one for each time that the site is passed.
@@ -123,7 +119,6 @@ def onto_image(backbone: Any, maps: Tensor, thetas: list[Tensor]) -> Tensor:  # 
     """Stretch maps to the image that entered the backbone.
 
     Args:
-        backbone: Whose maps they are.
         maps: ``(images, height, width)``.
         thetas: What spatial transformers did on the way to the map, in their order; undone here.
 
@@ -146,7 +141,7 @@ def unwarped(maps: Tensor, theta: Tensor) -> Tensor:
         theta: From a place in the result to the place that was read, ``(images, 2, 3)``.
 
     Returns:
-        Of the same shape; 0 at places that were not read.
+        Maps of the same shape; 0 at places that were not read.
     """
     matrix, shift = theta[..., :2], theta[..., 2:]
     inverse = torch.linalg.pinv(matrix)  # a network may have collapsed the picture to a line

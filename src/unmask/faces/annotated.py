@@ -41,9 +41,6 @@ def cut_annotated(
     probabilities are NaN. A box that reaches beyond the image is cut at its border.
 
     Args:
-        path: The image.
-        box: Where the face is.
-        reader: Reads the image.
         cropper: Cuts; it must not need landmarks.
 
     Returns:

@@ -57,14 +57,12 @@ class FaceExtractor:
     """Sample, read, detect, crop, verify and link.
 
     Args:
-        reader: Reads videos.
         sampling: Chooses the frames of a video.
         detector: Finds faces in frames.
         cropper: Cuts them out of the full frame.
         verifier: Looks at each crop again; None keeps every face, with a probability of 1.
         tracker: Links faces into tracks.
         max_tracks: Keep so many tracks, the largest first; None keeps all.
-        image_reader: Reads still images.
         frames_reader: Reads folders of frames.
     """
 
@@ -86,7 +84,6 @@ class FaceExtractor:
         """Cut the faces out of one video or image.
 
         Args:
-            path: The file.
             kind: ``"video"``, ``"image"`` or ``"frames"``, a folder of images.
 
         Returns:
@@ -128,10 +125,8 @@ class FaceExtractor:
         """Yield the frames at ``indices`` in order, as many at once as memory allows.
 
         Args:
-            path: The file.
-            kind: What it is.
             timeline: What :meth:`choose` returned for it.
-            indices: Likewise.
+            indices: The frames that it chose.
 
         Raises:
             VideoError: If a frame cannot be decoded.
@@ -140,7 +135,7 @@ class FaceExtractor:
         num_pixels = 0
         for frame in self.reader_of(kind).read(path, timeline, indices):
             batch.append(frame)
-            # Of the frame itself: what a file declares is the size of its first one.
+            # The frame's own size: a file declares that of its first frame.
             own = frame.image.shape[0] * frame.image.shape[1]
             num_pixels += own
             if len(batch) == FRAMES_AT_ONCE or num_pixels + own > PIXELS_AT_ONCE:

@@ -1,4 +1,4 @@
-"""What a detector finds in a frame, or a data set says of it."""
+"""The faces of a frame, as a detector found them or a data set annotates them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

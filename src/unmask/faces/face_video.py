@@ -19,7 +19,7 @@ class FaceVideo:
 
     Args:
         size: Side of the picture in pixels, even.
-        frames_per_second: At which it plays, whatever the distance of the frames was.
+        frames_per_second: Rate of playback, independent of the distance of the frames.
         max_frames: Frames at most; later ones are left out.
         crf: Constant rate factor of the H.264 encoder in [0, 51].
     """

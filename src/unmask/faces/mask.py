@@ -22,8 +22,6 @@ def cut_masks(
         path: A video or image of the same size as that of the crops, frame by frame its mask, as
             FaceForensics++ provides it.
         crops: What was cut out of the video.
-        reader: Reads the mask.
-        cropper: Cut the crops.
 
     Returns:
         One mask per crop, grey, ``(crop_size, crop_size)``, uint8.

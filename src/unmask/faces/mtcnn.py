@@ -274,12 +274,12 @@ def _patches(
 ) -> NDArray[np.float32]:
     """Cut every candidate out and scale it by averaging areas, all at once.
 
-    An area's sum is four look-ups in a table of sums, whatever its size.
+    An area's sum is four look-ups in a table of sums, for any size.
 
     Args:
         sums: One summed-area table per image, ``(height + 1, width + 1, 3)``.
         found: Candidates with at least one pixel in their image.
-        side: Of a patch, in pixels.
+        side: Side of a patch, in pixels.
 
     Returns:
         ``(n, 3, side, side)``, in [0, 255].

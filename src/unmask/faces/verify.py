@@ -18,7 +18,6 @@ class MTCNNVerifier:
         min_prob: Least probability of a crop that is kept.
         min_face_fraction: Side of the smallest face to look for, as a fraction of the crop's.
         min_iou: Least overlap of the face found in the crop with the one it was cut for.
-        batch_size: Crops per pass.
         device: Where the networks run; ``"auto"`` for a GPU when there is one.
     """
 

@@ -34,7 +34,7 @@ class StatisticsOnce:
 
     @contextmanager
     def forward_pass(self) -> Iterator[None]:
-        """Mark the pass that counts; whatever runs outside it is a repetition."""
+        """Mark the pass that counts; a pass outside it is a repetition."""
         self._in_forward = True
         try:
             yield

@@ -286,7 +286,6 @@ def check_clip_length(detector: ClipDetector, num_frames: int) -> None:
     """Refuse clips that are too long for a part of a network, before any of them is made.
 
     Args:
-        detector: The network.
         num_frames: Most frames in a clip.
 
     Raises:
@@ -310,7 +309,7 @@ def fake_scores(logits: Tensor) -> Tensor:
         logits: ``(batch, 2)``.
 
     Returns:
-        Scores in [0, 1], ``(batch,)``, float32 whatever precision the logits have.
+        Scores in [0, 1], ``(batch,)``, float32 for logits of any precision.
 
     Example:
         >>> fake_scores(torch.zeros(1, 2))

@@ -42,7 +42,6 @@ class MapLayout:
     """How a network lays out its feature maps, and how they become channels first.
 
     Attributes:
-        channels: Of the map.
         height: In cells.
         width: In cells.
         channels_last: The network computes ``(images, height, width, channels)``, as Swin does.
@@ -139,7 +138,7 @@ def layout_of(network: Any, outputs: list[torch.Size], after: str) -> MapLayout:
 
 
 def pass_through(site: nn.Module, module: nn.Module, layout: MapLayout) -> None:
-    """Let whatever ``site`` returns go through ``module`` from now on."""
+    """Pass what ``site`` returns through ``module`` from now on."""
     site.register_forward_hook(_Passage(module, layout))
 
 

@@ -17,7 +17,6 @@ def trial_run(
     """Run one image through a network on the meta device, which tracks shapes only.
 
     Args:
-        network: The network.
         image: Channels and side of its square input.
         watched: Modules of the network whose outputs' shapes are wanted, by any name.
         name: The architecture, for the message.

@@ -1,6 +1,6 @@
 """What is trained: policies that freeze parts of a built detector.
 
-A policy sets ``requires_grad`` and nothing else. Whatever it leaves without a trained parameter
+A policy sets ``requires_grad`` and nothing else. A module left without a trained parameter
 stays in evaluation mode (:func:`untrained_modules`), so that frozen batch normalisation keeps its
 statistics and frozen dropout drops nothing. What is new, the head and inserted modules, is trained
 by every policy.
@@ -48,7 +48,6 @@ def tune_last_blocks(detector: nn.Module, *, num_blocks: int) -> None:
     """Train the backbone's last blocks and the head, as in system C's configurations 2 and 3.
 
     Args:
-        detector: A built detector.
         num_blocks: How many of the backbone's blocks, from its end. In timm's networks a block is
             a layer of timm's own grouping for layer-wise learning rates: a residual, dense or
             transformer block.
@@ -130,7 +129,6 @@ def untrained_modules(module: nn.Module, name: str = "") -> list[str]:
 
     Args:
         module: A network after a policy.
-        name: Where it stands.
 
     Example:
         >>> network = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(), nn.Linear(3, 2))

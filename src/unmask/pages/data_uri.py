@@ -7,7 +7,6 @@ def data_uri(content: bytes, mime: str) -> str:
     """Write bytes as a URI that a page can show or offer as a download.
 
     Args:
-        content: The file.
         mime: Its type, e.g. ``"image/jpeg"``.
 
     Example:

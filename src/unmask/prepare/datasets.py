@@ -57,12 +57,9 @@ class Preparation:
     """How faces are found, cut and kept.
 
     Attributes:
-        extractor: Does one video.
-        image_format: Of the crops.
         face_video: Also writes a video of each input's main face; None does not.
         num_workers: Processes; None for one per core.
         time_limit_seconds: Per video.
-        memory_limit_gb: Of each process.
         retry_failures: Try videos again that failed before.
         settings: Plain values that decide what a crop looks like; they key the store's folder.
     """
@@ -113,8 +110,6 @@ def prepare_dataset(
 
     Args:
         dataset: Where its videos lie.
-        preparation: How faces are cut.
-        data_dir: Where stores go.
         shard: Do this slice of the videos only.
     """
     from unmask.prepare.run import prepare
@@ -167,7 +162,7 @@ def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Fa
 
     A finished store is opened as it is, even when the videos have gone; `unmask prepare` looks at
     the videos again. A list that gives labels, groups or splits is read again where it has changed;
-    crops that are there stay. Of several calls at once, such as the jobs of a sweep, the first one
+    crops that are there stay. Among several calls at once, such as the jobs of a sweep, the first
     makes what is missing and the others wait for it.
     """
     folder = store_folder(dataset, preparation, data_dir)
@@ -180,8 +175,6 @@ def refresh_store(dataset: DataSet, preparation: Preparation, data_dir: Path) ->
 
     Args:
         dataset: Where its videos lie.
-        preparation: How faces are cut.
-        data_dir: Where stores go.
     """
     folder = store_folder(dataset, preparation, data_dir)
     if (folder / "faces.parquet").is_file():

@@ -47,9 +47,7 @@ def index(source: Source, *, root: Path, split: SplitRule, index_dir: Path) -> I
 
     Args:
         source: The data set's layout.
-        root: Its folder.
         split: Fills the split of every video; it may leave videos out.
-        index_dir: Where the files go.
 
     Returns:
         What was found, for a person.

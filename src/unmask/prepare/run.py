@@ -81,7 +81,7 @@ def prepare(
         num_workers: Worker processes; None for one per core. On a machine with a GPU they share
             it, so that some decode the next videos while it looks for faces.
         time_limit_seconds: For each video; then its worker is killed and it counts as failed.
-        memory_limit_gb: Of each worker; a video that needs more counts as failed.
+        memory_limit_gb: Limit of each worker; a video that needs more counts as failed.
         retry_failures: Try again what failed in an earlier run.
         settings: Plain values that decide how crops look; None takes them from ``extractor`` and
             ``face_video``. A store made with others is refused.
@@ -144,7 +144,7 @@ def _record(
     videos: str,
     boxes: Mapping[str, AnnotatedBox],
 ) -> dict[str, Any]:
-    """Say what decides a store's content, ``videos`` being their fingerprint."""
+    """Return what decides a store's content, ``videos`` being their fingerprint."""
     if settings is None:
         settings = settings_of(work.extractor, work.face_video)
     if boxes:

@@ -1,4 +1,4 @@
-"""What a store says of itself, the parts of its videos, and the tables made from them."""
+"""A store's description, the parts of its videos, and the tables made from them."""
 
 import fcntl
 import json
@@ -47,7 +47,7 @@ def fingerprint(
     masks: Mapping[str, str] | None,
     boxes: Mapping[str, AnnotatedBox] | None,
 ) -> str:
-    """Return a hash of what was asked for, whatever the order of rows and columns."""
+    """Return a hash of what was asked for, independent of the order of rows and columns."""
     ordered = videos.sort_values("video_id")[sorted(videos.columns)].to_json(orient="values")
     if boxes:
         corners = {video_id: astuple(box) for video_id, box in boxes.items()}
@@ -103,7 +103,6 @@ def clear_leftovers(store_dir: Path, own: Iterable[Video] | None) -> None:
     """Delete the temporary files of a run that was killed.
 
     Args:
-        store_dir: The store.
         own: Whose files nobody else writes now; None for all of them.
     """
     leftovers = list((store_dir / "parts").glob(".*-*"))
@@ -134,7 +133,6 @@ def merge(
     Several shards may end at once and do this together: they write the same bytes.
 
     Args:
-        store_dir: The store.
         videos: Rows of ``videos.parquet``.
         rows: The same, each with a part.
         record: What the store is made with.

@@ -9,9 +9,7 @@ class PrepareSummary:
     """What a store holds, or a shard's part of it while others are at work.
 
     Args:
-        store_dir: The store.
         num_videos: Videos and images asked for.
-        num_faces: Crops.
         num_failures: Videos without a crop.
         reasons: How many videos failed for each reason, by name.
         num_waiting: Videos that other shards have still to do; the tables are there when it is 0.

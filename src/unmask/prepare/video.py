@@ -1,4 +1,4 @@
-"""One video: from a file to its crops and a few plain values, in whatever process."""
+"""One video: from a file to its crops and a few plain values, in any process."""
 
 import logging
 from collections.abc import Sequence
@@ -65,10 +65,7 @@ class Work:
     """What is the same for every video; it can be pickled.
 
     Args:
-        root: The data set.
-        store_dir: Where to write.
         extractor: Finds and cuts faces.
-        image_format: Of the crops.
         face_video: Also writes a video of each input's main face; None does not.
     """
 
@@ -90,15 +87,14 @@ class Part:
 def prepare_video(work: Work, video: Video) -> Part:
     """Extract one video and write its crops; the body of a worker.
 
-    It takes and returns plain data and writes files whole or not at all, so any engine that runs
-    functions on many machines can call it.
+    The function takes and returns plain data and writes files whole or not at all, so any engine
+    that runs functions on many machines can call it.
 
     Args:
         work: What is the same for every video.
-        video: Which one.
 
     Returns:
-        Its rows; whatever is wrong with the video is a row, too, and not raised.
+        The video's rows; a fault of the video is a row, too, and not raised.
     """
     remove_files(work.store_dir, video)
     crops: list[FaceCrop] = []
@@ -110,7 +106,7 @@ def prepare_video(work: Work, video: Video) -> Part:
             _write_preview(work, video)
         stage = "mask" if crops else STAGES.get(error.reason, "decode")
         return failed(video, stage, error.reason, str(error))
-    # The boundary of a worker: whatever one file does to a library must not stop the others.
+    # The boundary of a worker: a file that breaks a library must not stop the others.
     except MemoryError as error:
         return failed(video, "worker", "out_of_memory", f"It needs too much memory. {error}")
     except Exception as error:

@@ -42,7 +42,7 @@ def run_in_workers(
     memory_limit_gb: float | None = None,
     on_start: Callable[[], object] | None = None,
 ) -> Iterator[tuple[Task, Result | WorkerFailure]]:
-    """Yield the outcome of each task as it ends, in whatever order.
+    """Yield the outcome of each task as it ends, in any order.
 
     A worker that takes too long is killed and replaced; one that dies takes only its own task with
     it. Workers use one thread each, and end when this process does, even if it is killed.
@@ -50,17 +50,15 @@ def run_in_workers(
     Args:
         function: Importable from a module, or a partial of such a function.
         tasks: Its arguments, which can be pickled.
-        num_workers: Processes.
-        time_limit_seconds: For each task.
-        memory_limit_gb: Of each worker, in 2**30 bytes; beyond it, allocating memory fails. It is
-            not set on machines with a GPU, whose driver counts what it only reserves. Linux only.
+        memory_limit_gb: Limit of each worker, in 2**30 bytes; beyond it, allocating memory fails.
+            Not set on machines with a GPU, whose driver counts what it only reserves. Linux only.
         on_start: Called once in each worker.
 
     Yields:
         A task with its result, or with why there is none.
 
     Raises:
-        Exception: Whatever ``function`` raises, after the other workers were stopped.
+        Exception: Any that ``function`` raises, after the other workers were stopped.
     """
     start = partial(_start, memory_limit_gb, on_start)
     pool = ProcessPool(max_workers=num_workers, initializer=start, context=_context(function))
@@ -101,7 +99,7 @@ def _start(memory_limit_gb: float | None, on_start: Callable[[], object] | None)
     """Set up a worker: one thread, bounded memory, and an end with its parent."""
     if memory_limit_gb is not None and not torch.cuda.is_available():
         limit = round(memory_limit_gb * 2**30)
-        # Of what is private and writable: mapped libraries and files do not count.
+        # Counts what is private and writable: mapped libraries and files do not count.
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

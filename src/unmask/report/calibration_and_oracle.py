@@ -56,7 +56,6 @@ def measure_calibration(videos: pd.DataFrame, maps: dict[str, Calibration]) -> d
 
     Args:
         videos: The videos of one split, ``label`` and ``score``.
-        maps: By name.
 
     Returns:
         By name, first ``"none"``: log loss, Brier score, expected calibration error and the bins of

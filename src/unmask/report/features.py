@@ -22,7 +22,6 @@ def features_section(
     Args:
         embeddings: What :func:`unmask.evaluation.embeddings.read_embeddings` says;
             None where a model has no features of single frames.
-        shown: The sets.
         sources: The data sets trained on.
         split: Their split that the linear classifier is fitted on; never ``"test"``.
 

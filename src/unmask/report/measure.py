@@ -56,7 +56,7 @@ def measure(
             None where they are refused.
         checkpoint: Whether validation chose the weights behind the predictions; every split is
             marked where it did not.
-        videos: What :func:`measured_videos` says of the same predictions, where it is known.
+        videos: :func:`measured_videos` of the same predictions, where known.
 
     Returns:
         The content of ``metrics.json``: under ``datasets``, by data set and split, the metrics of
@@ -118,7 +118,7 @@ def _require_honest(predictions: pd.DataFrame, threshold_split: str) -> None:
 
 
 def _fitted(threshold: dict[str, Any], maps: dict[str, Calibration], reason: str) -> dict[str, Any]:
-    """Say what each map is; they are fitted where the threshold is fixed."""
+    """Describe each map; maps are fitted where the threshold is fixed."""
     origin = {name: threshold[name] for name in ("dataset", "split", "level")}
     return {
         **origin,
@@ -165,7 +165,7 @@ def fix_threshold(videos: pd.DataFrame, datasets: Sequence[str], split: str) -> 
 
 
 def role_of(dataset: str, split: str, source_datasets: Sequence[str]) -> str:
-    """Say what a split is to a detector: seen in training, choosing, or a test.
+    """Return the role of a split for a detector: seen in training, choosing, or a test.
 
     A copy of what was trained on is as well known as that itself.
 
@@ -193,7 +193,7 @@ def _origins(predictions: pd.DataFrame, sources: Sequence[str]) -> dict[str, str
     """Name for each data set the one trained on whose footage it holds, None where it is unseen.
 
     Names tell, and so do groups, whose first parts say whose people they count: copies share that
-    of most of their clips, whatever a person calls them.
+    of most of their clips, under any name.
     """
     people = predictions["group"].astype(str).str.rpartition("/")[0]
     of = {

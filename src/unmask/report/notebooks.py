@@ -47,7 +47,7 @@ def finished_runs(pattern: str) -> list[Run]:
     """Read the runs that have predictions.
 
     Args:
-        pattern: Of their folders, or of folders that hold them, e.g. ``"../outputs/train/*"``.
+        pattern: Pattern of run folders, or of folders of runs, e.g. ``"../outputs/train/*"``.
 
     Returns:
         At least one, in the order of their folders.
@@ -131,7 +131,6 @@ def compare_with_best(
 
     Args:
         runs: Tested on the data set; the same videos.
-        dataset: Which one.
         num_resamples: Draws of identity groups behind each interval.
 
     Returns:
@@ -247,7 +246,6 @@ def hardest_videos(run: Run, videos: pd.DataFrame, *, count: int = 12) -> Contac
     Args:
         run: Which scored them; its stores hold the crops.
         videos: What :func:`judged_videos` returned.
-        count: Videos to show.
 
     Returns:
         A sheet, the hardest first.

@@ -41,7 +41,6 @@ def run_charts(
 
     Args:
         videos: Title of a block -> its videos.
-        shown: The blocks.
         threshold: From validation.
     """
     curves = [(block.title, videos[block.title]) for block in shown]
@@ -59,9 +58,8 @@ def calibration_charts(
     """Draw the reliability curve of each set, as scored and after each map.
 
     Args:
-        videos: Of every data set and split.
+        videos: Videos of every data set and split.
         metrics: The content of ``metrics.json``.
-        shown: The sets.
     """
     fitted = metrics["calibration"]
     methods: Sequence[CalibrationMethod] = list(fitted["maps"])
@@ -86,7 +84,6 @@ def lines_on(variants: Sequence[Variant], target: str) -> Lines:
 
     Args:
         variants: In the order of the lines.
-        target: The data set.
 
     Returns:
         Name and run of each: of several seeds the typical one, with the seed in the name, and with

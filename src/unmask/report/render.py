@@ -56,7 +56,6 @@ class RunPages:
     Attributes:
         html: The page, which needs no other file.
         markdown: The same as text, without pictures.
-        pictures: The page's charts.
     """
 
     html: str
@@ -72,7 +71,7 @@ def render_report(
     Args:
         run: What was read from its folder.
         metrics: What was measured on its predictions.
-        videos: What :func:`measured_videos` says of them, where it is known.
+        videos: :func:`measured_videos` of these predictions, where known.
     """
     if videos is None:
         videos = measured_videos(run.predictions, run.unscored, _protocol(metrics))

@@ -70,7 +70,6 @@ def class_rows(block: Block, at: str, *lead: Cell) -> list[list[Cell]]:
     """Return a row for Real and one for Fake: precision, recall, F1, support, then accuracy.
 
     Args:
-        block: A set.
         at: ``"at_threshold"`` or ``"at_half"``.
         lead: Cells before them.
     """

@@ -43,7 +43,6 @@ class Cell:
     """One cell.
 
     Args:
-        text: What stands in it.
         note: Smaller, behind or below it, such as an interval.
         link: Where it leads; only pages and Markdown have links.
         is_strong: Whether it stands out.
@@ -61,7 +60,6 @@ class Table:
 
     Args:
         caption: What it shows; also LaTeX's caption.
-        columns: Their names.
         rows: As many cells each.
     """
 
@@ -88,7 +86,6 @@ class Section:
     """A heading with what stands below it.
 
     Args:
-        title: The heading.
         notes: How to read it, a paragraph each.
         tables: In order.
         pictures: Only the page shows them.
@@ -186,7 +183,6 @@ def latex_table(table: Table, label: str) -> str:
     A long one is a longtable, so that it may break, and in small letters, which cannot be shrunk.
 
     Args:
-        table: What to write.
         label: For ``\ref``.
     """
     body = [

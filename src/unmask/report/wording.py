@@ -13,11 +13,11 @@ ROLES: Final = {
     "in_domain": "test, same data set",
     "cross_dataset": "test, unseen data set",
 }
-# Stands at every number of a run with leaks.
+# Mark of every number of a run with leaks.
 LEAK_MARK: Final = " (leak allowed)"
-# Stands at every number of a run that was scored on other data than it was trained with.
+# Mark of every number of a run that was scored on other data than it was trained with.
 CHANGED_MARK: Final = " (data changed)"
-# Stands at every number of other weights.
+# Mark of every number of other weights.
 CHECKPOINT_MARKS: Final[dict[str, str]] = {
     "chosen": "",
     "other": " (checkpoint not chosen on validation)",
@@ -32,7 +32,6 @@ class Block:
     """One split of one data set in ``metrics.json``.
 
     Args:
-        dataset: Its name.
         split: ``"train"``, ``"val"`` or ``"test"``.
         content: What was measured on it.
     """
@@ -74,7 +73,7 @@ def mark_in(content: Mapping[str, Any]) -> str:
     """Return what stands at every number: leaks, changed data, weights not chosen on validation.
 
     Args:
-        content: ``metrics.json``, or what it says of one split.
+        content: ``metrics.json``, or its part for one split.
 
     Example:
         >>> mark_in({"leak_allowed": True, "checkpoint": "chosen"})
@@ -100,7 +99,7 @@ def blocks(metrics: dict[str, Any]) -> list[Block]:
 
 
 def headline(metrics: dict[str, Any]) -> list[str]:
-    """Say in plain words how well the tests went, in-domain first, and what crossing costs."""
+    """Describe in plain words how well the tests went, in-domain first, and what crossing costs."""
     level = f"{100 * metrics['protocol']['level']:g} % interval"
     tests = [block for block in blocks(metrics) if block.is_test]
     homes = [one for one in tests if one.role == "in_domain" and not one.content.get("copy_of")]
@@ -109,7 +108,7 @@ def headline(metrics: dict[str, Any]) -> list[str]:
     for block in tests:
         auc = block.content["video"]["auc"]
         seen = own if block in homes else _seen_before(block)
-        # Of several data sets trained on, none is the one to compare with.
+        # With several data sets trained on, none is the one to compare with.
         is_compared = block not in homes and len(homes) == 1
         gap = _gap(homes[0].content["video"]["auc"], auc) if is_compared else ""
         sentences.append(

@@ -26,10 +26,8 @@ class ReportSummary:
     Args:
         name: What the run is called.
         metrics: The content of ``metrics.json``.
-        html: The page.
         markdown: The same without pictures.
         compared: What a comparison with other runs needs; its link is the page's path.
-        pictures: The page's charts.
     """
 
     name: str
@@ -46,9 +44,7 @@ class OverviewSummary:
 
     Args:
         reports: One per run, in the order given.
-        html: The page.
         markdown: The same as text.
-        latex: Its tables.
         csv: Its numbers, one row each.
     """
 

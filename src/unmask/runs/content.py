@@ -49,7 +49,6 @@ class Changes:
     """What is no longer as it was when a run was trained or scored.
 
     Attributes:
-        dataset: The data set.
         added: Ids of videos that the run has never seen.
         removed: Ids of videos that are gone.
         relabelled: Ids of videos whose label differs.
@@ -105,7 +104,7 @@ def content_of(store: FaceStore, splits: Sequence[str] = ("train", "val", "test"
 
 
 def _hash_of_crops(folder: Path, faces: pd.DataFrame) -> str:
-    """Hash a video's crops in the order of tracks and frames, whatever their files are called."""
+    """Hash a video's crops in the order of tracks and frames, independent of file names."""
     digest = hashlib.sha256()
     columns = ["track_id", "frame_index", "pts_seconds", "crop_path"]
     rows = faces[columns].sort_values(columns[:2])
@@ -206,11 +205,6 @@ def copy_for_other_data(run: Run, folder: Path, changes: Iterable[Changes]) -> N
 
     It has the same weights, configuration, curves and record of what was trained on; its numbers
     are marked, and it holds none of the first run's.
-
-    Args:
-        run: The run.
-        folder: Where the copy goes.
-        changes: What has changed.
     """
     best = Path(CHECKPOINTS_DIR) / run.best.name
     (folder / best).parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ _WHERE = (f"*/*/{IDENTITY_FILE}", f"*/*/*/{IDENTITY_FILE}")
 
 
 def not_trained_again(run: Run) -> str:
-    """Say in a sentence where a finished run is and what was otherwise when it was trained."""
+    """Return a sentence: where the finished run is, and what differed when it was trained."""
     finished = datetime.fromtimestamp((run.folder / IDENTITY_FILE).stat().st_mtime).astimezone()
     said = (
         f"Not trained again: {run.folder} is this very run, finished {finished:%Y-%m-%d %H:%M}; "
@@ -60,8 +60,7 @@ def save_identity(run_dir: Path, facts: dict[str, Any]) -> None:
     """Write ``identity.json`` beside ``run.json``, once the run is finished.
 
     Args:
-        run_dir: The run's folder.
-        facts: Plain values of whatever decides its result.
+        facts: Plain values that decide the run's result.
     """
     write_json(
         run_dir / IDENTITY_FILE, {"hash": sha256_of_json(facts), "facts": facts}, default=str
@@ -103,10 +102,9 @@ def _hash_in(path: Path) -> str | None:
 def unscored_sets(
     finished: Run, own: Iterable[Path], tested: Mapping[str, Path]
 ) -> list[str] | None:
-    """Say which test sets a finished run has not been scored on.
+    """Return which test sets a finished run has not been scored on.
 
     Args:
-        finished: The run.
         own: Stores that it was trained on, whose validation and test splits are scored.
         tested: Stores of further test sets, by the name that the evaluation gives them.
 

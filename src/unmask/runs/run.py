@@ -38,7 +38,7 @@ from unmask.runs.files import (
 MOST_LEVELS: Final = 3
 # Whether validation chose the scored weights.
 WeightsState = Literal["chosen", "other", "unknown"]
-# What a run says of the checkpoint that validation chose, which may not be the one that was scored.
+# Facts about the checkpoint that validation chose, which may not be the one that was scored.
 _OF_THE_CHOSEN: Final = ("best_epoch", "val_video_auc")
 # Facts that a run has under names of its own.
 _APART: Final = (
@@ -52,7 +52,7 @@ class Weights:
 
     Attributes:
         path: Their file, None where it has gone.
-        sha256: Of that file, as recorded; "" where nobody knows.
+        sha256: SHA-256 of that file, as recorded; "" where nobody knows.
         state: Whether validation chose them: ``"chosen"``, ``"other"`` or ``"unknown"``.
     """
 
@@ -62,11 +62,7 @@ class Weights:
 
 
 class Run:
-    """One run, read from its folder when something of it is asked for.
-
-    Args:
-        folder: Where it lies.
-    """
+    """One run, read from its folder when something of it is asked for."""
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
@@ -98,7 +94,7 @@ class Run:
         and ``outputs/train`` do.
 
         Args:
-            pattern: Of folders, e.g. ``"outputs/*"``.
+            pattern: Pattern of folders, e.g. ``"outputs/*"``.
             levels: How far below a matched folder runs are looked for; 0 takes matched runs alone.
 
         Returns:
@@ -191,9 +187,9 @@ class Run:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What else the card says, as plain values.
+        """The other facts of the card, as plain values.
 
-        Of the checkpoint that validation chose it says something only where that one was scored.
+        Facts about the checkpoint that validation chose are left out where another was scored.
         """
         left_out = _APART if self.state == "chosen" else (*_APART, *_OF_THE_CHOSEN)
         return {name: fact for name, fact in self.card.facts().items() if name not in left_out}

@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself, read without its weights and without PyTorch.
+"""A checkpoint's card, read without its weights and without PyTorch.
 
 A checkpoint is a zip archive whose ``data.pkl`` describes the tensors that lie beside it. Here that
 description is read with every class in it replaced by a stand-in that does nothing, so that a list
@@ -49,10 +49,9 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def facts_in(content: object, path: Path) -> dict[str, Any]:
-    """Return what an opened checkpoint says of itself.
+    """Return the card of an opened checkpoint.
 
     Args:
-        content: What the file holds.
         path: Where it lies, for messages.
 
     Raises:

@@ -29,7 +29,6 @@ class Provenance:
         model: The resolved ``model`` node, enough to build the network again.
         dataset: Name of the training data set.
         manifest_hash: SHA-256 of its ``videos.parquet``.
-        seed: The run's seed.
         leak_allowed: Whether splits that share videos or people were let through.
         recipe: Plain values of what else decides the weights that each epoch leaves: sampler, caps,
             batch size, loss, optimizer and so on; None where that is not known, as in checkpoints
@@ -136,7 +135,7 @@ def differences(found: dict[str, Any], wanted: Provenance) -> list[str]:
     does not know counts as off there.
 
     Args:
-        found: What the checkpoint says of itself, under ``"unmask"``.
+        found: The checkpoint's card, its value under ``"unmask"``.
         wanted: What it should say.
 
     Returns:

@@ -29,9 +29,8 @@ class TrainingSet:
     """A prepared data set to train on.
 
     Attributes:
-        store: Its face crops.
         augmentation: Changes its training clips; None leaves them as they are.
-        features: What a frozen backbone says of its crops, to train a head on; None gives frames.
+        features: A frozen backbone's features of its crops, to train a head on; None gives frames.
     """
 
     store: FaceStore
@@ -194,7 +193,6 @@ def make_loader(
     """Build a loader of :class:`~unmask.data.batch.ClipBatch`.
 
     Args:
-        clips: What to load.
         batch_size: Clips per batch; the last batch may be smaller.
         num_workers: As of :class:`ClipDataModule`.
         sampler: The order; None takes the clips as they stand.

@@ -29,7 +29,7 @@ def require_fixed_features(detector: ClipDetector, augmentations: Mapping[str, o
 
     Args:
         detector: The network, after its tuning policy.
-        augmentations: Of each data set that it is trained on, by name.
+        augmentations: Augmentations of each data set that it is trained on, by name.
 
     Raises:
         ConfigError: If the backbone is trained or draws at random, clips are augmented, or the
@@ -70,15 +70,14 @@ def cached_features(
 ) -> FeatureTable:
     """Return the features of every training and validation crop, computing them if need be.
 
-    They lie in ``<data_dir>/features/<data set>-<key>``. The key changes with the backbone's
-    weights and settings, the precision, the crops, and whatever else decides the numbers.
+    The features lie in ``<data_dir>/features/<data set>-<key>``. The key changes with the
+    backbone's weights and settings, the precision, the crops, and everything else that decides the
+    numbers.
 
     Args:
         detector: Its backbone is frozen.
-        store: The crops.
         make_trainer: Builds Lightning's trainer from ``default_root_dir``, ``callbacks`` and
             ``logger``; it says on which device and in which precision.
-        num_workers: Loader processes.
         data_dir: Where the features go.
         batch_size: Crops that pass the backbone together.
     """
@@ -122,7 +121,7 @@ def _crops_to_read(store: FaceStore) -> list[str]:
 def _facts(
     detector: Detector, store: FaceStore, paths: list[str], precision: str
 ) -> dict[str, Any]:
-    """Return whatever decides the features."""
+    """Return the facts that decide the features."""
     weights = hashlib.sha256()
     for name, tensor in detector.state_dict().items():
         if not name.startswith("head."):

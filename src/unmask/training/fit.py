@@ -55,7 +55,7 @@ class Recipe:
             ``logger``.
         callbacks: With one :class:`BestCheckpoint`, which chooses the epoch.
         make_loggers: Each builds a logger from ``save_dir``, or is one.
-        seed: Of everything random.
+        seed: Seed of everything random.
         checking: Words of the command line that make the training a check: it keeps no checkpoint.
     """
 
@@ -77,8 +77,7 @@ class TrainSummary:
         best_checkpoint: Weights of the epoch that validation chose.
         best_epoch: That epoch, from 0.
         val_video_auc: Its ROC AUC over the validation videos.
-        num_parameters: Of the network.
-        num_trainable: Of those, how many were trained.
+        num_trainable: The number of those that were trained.
     """
 
     best_checkpoint: Path
@@ -90,10 +89,6 @@ class TrainSummary:
 
 def build_seeded(make_detector: Callable[[], ClipDetector], seed: int) -> ClipDetector:
     """Build a network whose initial weights the seed alone decides.
-
-    Args:
-        make_detector: Builds the network.
-        seed: The run's seed.
 
     Raises:
         ConfigError: If the network cannot be built.
@@ -119,8 +114,7 @@ def train(
     Args:
         detector: The network, fitted in place.
         data: Training and validation clips.
-        recipe: How to fit.
-        provenance: What each checkpoint says of itself.
+        provenance: Facts that each checkpoint carries.
         run_dir: Where checkpoints and metrics go.
         config: The resolved configuration, for the loggers.
         resume: A ``last.ckpt`` to continue; the result equals that of an uninterrupted run.
@@ -164,7 +158,6 @@ def check(
         data: Training and validation clips.
         recipe: How to fit, with ``checking``.
         provenance: As in :func:`train`.
-        run_dir: Where loggers write.
         config: The resolved configuration, for the loggers.
         tracking: Takes over the loggers, for the caller to close.
     """
@@ -210,10 +203,6 @@ def rehearse(recipe: Recipe, run_dir: Path) -> None:
 
     What refuses its arguments then does so at once, and not after hours of cutting faces.
 
-    Args:
-        recipe: How to fit.
-        run_dir: Of the run.
-
     Raises:
         ConfigError: If one of them cannot be built, with its own sentence.
     """
@@ -235,7 +224,7 @@ def rehearse(recipe: Recipe, run_dir: Path) -> None:
 
 @contextmanager
 def _refusals_of(group: str) -> Iterator[None]:
-    """Turn what a class of somebody else's says of its arguments into a sentence."""
+    """Turn a third-party class's complaint about its arguments into a sentence."""
     try:
         yield
     except (ValueError, TypeError, RuntimeError, ImportError, MisconfigurationException) as error:
@@ -244,7 +233,7 @@ def _refusals_of(group: str) -> Iterator[None]:
 
 @contextmanager
 def _refusals_of_lightning() -> Iterator[None]:
-    """Turn what Lightning says of settings that do not fit the data into a sentence."""
+    """Turn Lightning's complaint about settings that do not fit the data into a sentence."""
     try:
         yield
     except MisconfigurationException as error:

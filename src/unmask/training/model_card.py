@@ -51,7 +51,7 @@ def release(run_dir: Path, checkpoint: Path | None = None) -> Path | None:
 
 
 def make_card(run: Run, checkpoint: Path) -> dict[str, Any]:
-    """Say of a run what somebody must know who uses its weights.
+    """Return the model card: what a user of the run's weights must know.
 
     Args:
         run: With predictions.

@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself beside its weights: how its clips were cut, and its model card.
+"""What a checkpoint carries beside its weights: how its clips were cut, and its model card.
 
 ``model.ckpt`` is what a run hands on: the weights that validation chose, without the state of the
 optimiser, with the card. Like every checkpoint it opens under ``weights_only=True``.

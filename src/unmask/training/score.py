@@ -51,8 +51,6 @@ class Outcome:
     """What was done about one split.
 
     Attributes:
-        dataset: The data set's name.
-        split: Its split.
         num_clips: Clips with a score.
         seconds: That scoring took; None where it was already scored.
         changed: What is not as when it was last scored; empty where it never was.
@@ -105,18 +103,14 @@ def evaluate(
 
     What the run has scored before with the same weights, crops and settings is not scored again;
     see :mod:`unmask.training.scores`. Each split is kept as soon as it is scored; the tables are
-    replaced when all are. What the tables say of other splits stays, if it is of the same weights.
+    replaced when all are. Rows of other splits stay, if they come from the same weights.
 
     Args:
-        detector: A trained network.
         splits: What to score; each needs both classes.
         layout: How tracks are cut into clips, as in training.
         trainer: Says on which device and in which precision.
-        batch_size: Clips per batch.
-        num_workers: Loader processes.
-        run_dir: Where the tables go.
         checkpoint_hash: SHA-256 of the file of the network's weights.
-        embeddings: Also write what the backbone says of each video, where it describes frames.
+        embeddings: Also write the mean features of each video, where frames have features.
 
     Returns:
         What was found and done; nothing on all processes but rank zero, which writes the tables.
@@ -176,7 +170,6 @@ def operations_per_clip(detector: ClipDetector, num_frames: int) -> int:
 
     Args:
         detector: In evaluation mode, on the CPU.
-        num_frames: Frames of the clip.
     """
     with torch.no_grad():
         return count_flops(detector, num_frames)
@@ -232,7 +225,7 @@ def _write_vectors(path: Path, tables: list[pd.DataFrame]) -> None:
 def _speed_of(
     outcomes: list[Outcome], trainer: L.Trainer, batch_size: int, num_workers: Workers
 ) -> dict[str, Any]:
-    """Say how fast clips were read and scored together; empty where none were."""
+    """Describe how fast clips were read and scored together; empty where none were."""
     timed = [(one.num_clips, one.seconds) for one in outcomes if one.seconds is not None]
     if not timed:
         return {}

@@ -1,8 +1,8 @@
 """The scores of a run, kept by what decides them, so that nothing is scored twice.
 
 ``<run>/scores/`` holds one file for each split that was ever scored, named by a hash of the
-checkpoint, the clips and whatever else decides a score. ``predictions.parquet`` is put together
-from them.
+checkpoint, the clips and everything else that decides a score. ``predictions.parquet`` is put
+together from them.
 """
 
 import json
@@ -47,14 +47,12 @@ class KeptScores:
 def deciding_facts(
     detector: ClipDetector, clips: FaceClips, *, checkpoint_hash: str, trainer: L.Trainer
 ) -> dict[str, Any]:
-    """Return whatever decides the scores of a split.
+    """Return the facts that decide the scores of a split.
 
     Left out is the batch size, which can move the last bits but not a decision: training and
     evaluation rarely use the same.
 
     Args:
-        detector: The network.
-        clips: What is scored.
         checkpoint_hash: SHA-256 of the file of its weights.
         trainer: Says on which device and in which precision.
     """
@@ -75,9 +73,6 @@ class ScoreFile:
     """Where the scores of one split are kept.
 
     Args:
-        run_dir: The run's folder.
-        dataset: The data set's name.
-        split: Its split.
         facts: As :func:`deciding_facts` gives them.
     """
 

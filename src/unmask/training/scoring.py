@@ -48,10 +48,7 @@ def score_clips(
 
     Args:
         task: The trained detector.
-        clips: What to score.
         trainer: Says on which devices and in which precision; not one that spawns processes.
-        batch_size: Clips per batch.
-        num_workers: Loader processes.
         embeddings: Also describe each video, from the same pass through the network.
 
     Returns:

@@ -23,13 +23,10 @@ from unmask.training.ranks import are_several
 class ScoringTask(L.LightningModule):
     """Score clips with a trained detector.
 
-    Args:
-        detector: The network.
-
     Attributes:
         take_features: Is given the clips' rows, ``(batch,)``, and the features of their frames,
             summed over each clip, ``(batch, features)``, float32, both on the CPU; None
-            gives them to nobody. It comes from the pass that gives the scores.
+            gives them to nobody. The features come from the pass that gives the scores.
     """
 
     def __init__(self, detector: ClipDetector) -> None:
@@ -67,14 +64,13 @@ class DetectionTask(L.LightningModule):
     against each other gives what it gives in one process with as large a batch.
 
     Args:
-        detector: The network.
         loss: Maps logits ``(batch, 2)`` and labels ``(batch,)`` to a scalar.
         make_optimizer: Builds the optimiser from the trainable parameters.
         make_scheduler: Builds the learning-rate schedule, stepped once per epoch; None keeps the
             rate.
         provenance: What a checkpoint must carry to be rebuilt and believed; see
             :mod:`unmask.training.checkpoint`.
-        reads_features: Batches hold what the frozen backbone says of each frame, and only the head
+        reads_features: Batches hold the frozen backbone's features, and only the head
             is run.
     """
 
@@ -152,7 +148,7 @@ class DetectionTask(L.LightningModule):
         video_auc = self._metric("video_auc").compute()
         self.log("val/video_auc", video_auc, prog_bar=True, sync_dist=True)
         self.log("val/clip_accuracy", self._metric("clip_accuracy").compute(), sync_dist=True)
-        # Of one class, where validation is cut short, torchmetrics would call the area 0.
+        # With one class, where validation is cut short, torchmetrics would call the area 0.
         has_both_classes = not bool(video_auc.isnan())
         clip_auc = self._metric("clip_auc").compute() if has_both_classes else video_auc
         self.log("val/clip_auc", clip_auc, sync_dist=True)

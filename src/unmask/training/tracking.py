@@ -32,7 +32,7 @@ class Tracking:
     """Keeps what a run logs to open until its results are there.
 
     Attributes:
-        loggers: Of the run; filled by :func:`unmask.training.fit.train`.
+        loggers: Loggers of the run; filled by :func:`unmask.training.fit.train`.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,6 @@ def log_results(run: Any, run_dir: Path, pictures: Sequence[str] = ()) -> None: 
 
     Args:
         run: The run of ``wandb``.
-        run_dir: The run's folder.
         pictures: As in :meth:`Tracking.log_results`.
     """
     card = Run.open(run_dir).card

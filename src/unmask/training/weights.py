@@ -20,8 +20,6 @@ def require_own_weights(path: Path, run: Run, *, model: dict[str, Any]) -> None:
     checkpoints will do, and the model released from one.
 
     Args:
-        path: The checkpoint.
-        run: The run.
         model: Its ``model`` node, for a run whose own checkpoints have gone.
 
     Raises:
@@ -50,7 +48,6 @@ def hash_of_weights(path: Path, best: Path) -> str:
     and validation's choice stays one; but never as the best where its weights are others.
 
     Args:
-        path: What is scored.
         best: The checkpoint that validation chose, where it still is.
 
     Raises:

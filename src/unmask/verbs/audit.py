@@ -29,9 +29,6 @@ class Audit:
 def audit(config: AuditConfig) -> Audit:
     """Look for what splits share, in every manifest that a pattern matches.
 
-    Args:
-        config: The verb's section.
-
     Raises:
         DataError: If a pattern matches nothing, or a match holds no manifest.
     """

@@ -49,7 +49,6 @@ def synthetic_clip(seed: int, *, num_frames: int, image_size: int) -> ShownClip:
 
     Args:
         seed: Names the person.
-        num_frames: Frames of the clip.
         image_size: Side of its frames in pixels.
     """
     images = face_clip(seed, num_frames=num_frames, size=image_size)
@@ -87,7 +86,6 @@ def augmentation_sheet(
     """Draw a clip as it is, and below it as an augmentation changes it, a row for each draw.
 
     Args:
-        clip: What is changed.
         augmentation: As training applies it.
         title: Stands above, before the clip's name.
         num_draws: Rows of changed clips.
@@ -121,7 +119,7 @@ def save_picture(picture: NDArray[np.uint8], folder: Path, name: str, form: Pict
     Args:
         picture: RGB, ``(height, width, 3)``, uint8.
         folder: Made where it is missing.
-        name: Of the file, without its ending.
+        name: Name of the file, without its ending.
         form: PNG keeps every pixel; JPEG is a fifth as large.
     """
     folder.mkdir(parents=True, exist_ok=True)

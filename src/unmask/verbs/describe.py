@@ -40,7 +40,6 @@ def describe(config: DescribeConfig, folder: Path, *, chosen: AbstractSet[str]) 
     """Measure the cost of a model, and draw what an augmentation does to a clip.
 
     Args:
-        config: The verb's section.
         folder: Where ``complexity.json`` and the pictures go.
         chosen: Which groups were chosen, of ``"model"``, ``"data"`` and ``"data/augmentation"``;
             what was not chosen is not described.

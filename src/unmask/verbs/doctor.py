@@ -1,4 +1,4 @@
-"""Say which data sets lie in a folder, what is wrong with them, and how to go on."""
+"""The data sets that lie in a folder, what is wrong with them, and how to go on."""
 
 import os
 import re
@@ -51,7 +51,6 @@ class Part:
     """A method or class of a data set.
 
     Args:
-        name: Its official name.
         found: Videos or images here.
         published: The same as released; None where that is not known.
     """
@@ -113,8 +112,7 @@ class Checkup:
     """What a folder holds.
 
     Args:
-        path: The folder.
-        diagnoses: Of each data set in it.
+        diagnoses: Diagnoses of each data set in it.
         suspicions: What concerns several of them.
         problem: Why there is none; "" where there is one.
     """
@@ -153,9 +151,6 @@ def doctor(path: Path) -> Checkup:
     """Examine a folder without changing anything in it.
 
     Every data set that is recognised is indexed; few of its files are opened.
-
-    Args:
-        path: Any folder.
 
     Returns:
         What is there. A folder that holds no data set is an answer and no error.

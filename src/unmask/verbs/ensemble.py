@@ -54,8 +54,6 @@ def ensemble(
     """Combine runs, and measure and report the combination like a run.
 
     Args:
-        config: The verb's section.
-        folder: The ensemble's.
         listener: Hears which runs are left out, the summary, and the report.
 
     Raises:
@@ -114,6 +112,8 @@ def combine(
             them, or validation is missing or of one class.
     """
     runs = _named([Run.open(run_dir) for run_dir in run_dirs])
+    for run in runs.values():
+        _ = run.config  # refused here where it names what is not trusted
     sources_of = {name: run.source_datasets for name, run in runs.items()}
     predictions = {name: run.predictions for name, run in runs.items()}
     joined = join_members(predictions, how, top_k=top_k)
@@ -149,7 +149,7 @@ def _card_of(
 ) -> RunCard:
     sources = all_sources({name: run.source_datasets for name, run in runs.items()})
     validation = joined.validation(sources)
-    # Of runs that cut a data set differently, the first one's crops are shown.
+    # Where runs cut a data set differently, the first run's crops are shown.
     stores = {d: str(folder) for run in reversed(runs.values()) for d, folder in run.stores.items()}
     cards = [run.card for run in runs.values()]
     kinds = sorted({kind for card in cards for kind in card.leaks})

@@ -16,7 +16,6 @@ def evaluate(config: EvaluateConfig, folder: Path, *, listener: Listener = ignor
     """Score a run's own splits and those of further data sets, report on it, and release it anew.
 
     Args:
-        config: The verb's section.
         folder: Where a marked copy of the run goes where ``allow_changed_data`` lets it be scored
             on data that are not those it was trained on.
         listener: Hears what became of each split, and the report.

@@ -34,9 +34,7 @@ def require_names_apart(
     """Refuse different data sets of one name: one would be left out, or mixed with the other.
 
     Args:
-        data: What is trained on.
         tested: What else is tested on, by its key in ``eval.datasets``.
-        preparation: How faces are cut.
         data_dir: Where face crops lie.
 
     Raises:
@@ -70,7 +68,6 @@ def require_no_leak(
     """Refuse splits of a run that share anything, or say how much is shared where it is allowed.
 
     Args:
-        own: What is trained on.
         others: What else is tested on.
         allow_leak: Go on.
         listener: Hears what is let through.

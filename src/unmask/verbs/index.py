@@ -11,7 +11,6 @@ def index(config: IndexConfig, *, listener: Listener = ignore) -> list[IndexSumm
     """List the videos of each data set with label, method, group and split.
 
     Args:
-        config: The verb's section.
         listener: Hears each summary as it is made.
 
     Raises:

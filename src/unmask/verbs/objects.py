@@ -125,7 +125,7 @@ def make_protocol(plan: EvalConfig, seed: int) -> Protocol:
 
     Args:
         plan: How videos are scored and intervals drawn.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
     """
     return Protocol(
         how=plan.video_score,

@@ -20,11 +20,7 @@ _UNIFORM_FRAMES, _FIRST_FRAMES = 30, 100
 
 @dataclass(frozen=True)
 class DemoAnswers:
-    """No checkpoint was named, so that a model of synthetic people answers.
-
-    Attributes:
-        checkpoint: The model.
-    """
+    """No checkpoint was named, so that a model of synthetic people answers."""
 
     checkpoint: Path
 
@@ -34,7 +30,6 @@ class Judged:
     """A file with its verdict.
 
     Attributes:
-        file: What was judged.
         evidence: The verdict and what it rests on.
         json: Where the evidence is.
         page: The same as a page; None where none was asked for.
@@ -48,12 +43,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class NotJudged:
-    """An input that could not be used.
-
-    Attributes:
-        path: The input.
-        problem: Why, in a sentence.
-    """
+    """An input that could not be used."""
 
     path: Path
     problem: str
@@ -65,7 +55,6 @@ def predict(
     """Judge every file that paths stand for.
 
     Args:
-        config: The verb's section.
         folder: Where the evidence goes, in a folder for each of several files.
         paths: Videos, images, archives, and folders of them; at least one.
         listener: Hears each answer as it is found, and :class:`DemoAnswers` before all of them.

@@ -13,7 +13,6 @@ def prepare(config: PrepareVerbConfig, *, listener: Listener = ignore) -> list[P
     """Find and cut the faces of each data set, doing only what was not done before.
 
     Args:
-        config: The verb's section.
         listener: Hears each summary as it is made.
 
     Raises:

@@ -14,7 +14,6 @@ def read_train_config(run_dir: Path, *, config_hash: str | None = None) -> Train
     """Read the configuration that a run was trained with.
 
     Args:
-        run_dir: The run's folder.
         config_hash: SHA-256 that the file must have; None takes any.
 
     Raises:

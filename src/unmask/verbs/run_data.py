@@ -79,10 +79,7 @@ def open_run_data(
     recorded name below ``data_dir``; whichever holds what the run was trained on is taken.
 
     Args:
-        run: The run.
-        trained: Its configuration.
         plan: What else is tested on.
-        preparation: How faces are cut.
         data_dir: Where face crops lie.
 
     Raises:

@@ -32,7 +32,6 @@ def train(
     """Train a detector, unless that was done before; score it, report on it and release it.
 
     Args:
-        config: The verb's section.
         folder: The run's, which nothing else is written to.
         in_sweep: A report over all runs follows, so that this one needs none of its own.
         listener: Hears what was found, trained and scored.

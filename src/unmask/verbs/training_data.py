@@ -20,7 +20,6 @@ class TrainingData:
     """The prepared data sets of a training.
 
     Attributes:
-        own: What is trained on.
         leaks: How many shared videos, groups and pairs of crops were let through.
     """
 

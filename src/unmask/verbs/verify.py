@@ -41,7 +41,7 @@ NOT_CONFIRMED: Final = 1
 # Most by which a score may differ and count as the same: room for another device or for half
 # precision, far less than what moves a metric out of its interval.
 SCORE_TOLERANCE: Final = 0.01
-# Of the ends of an interval: float64 sums of another library version.
+# Tolerance of an interval's ends: float64 sums of another library version.
 ROUNDING: Final = 1e-9
 
 State = Literal["equal", "close", "differs", "not recorded"]
@@ -52,8 +52,7 @@ class Check:
     """Whether one thing is as the run recorded it.
 
     Attributes:
-        what: The thing.
-        state: ``"close"`` is said of scores that differ by less than :data:`SCORE_TOLERANCE`.
+        state: ``"close"`` means scores that differ by less than :data:`SCORE_TOLERANCE`.
         detail: What differs; empty where nothing does.
     """
 
@@ -67,8 +66,6 @@ class Comparison:
     """One metric, then and now.
 
     Attributes:
-        dataset: The data set's name.
-        split: Its split.
         metric: A name of :data:`unmask.runs.card.HEADLINE`.
         recorded: Its value in ``run.json``.
         low: Lower end of the recorded interval; None where there is none.
@@ -104,9 +101,8 @@ class Verification:
     """What became of a run's claims.
 
     Attributes:
-        run: The run's folder.
-        checks: Of hashes and tables.
-        comparisons: Of metrics.
+        checks: Checks of hashes and tables.
+        comparisons: Comparisons of metrics.
     """
 
     run: str
@@ -139,7 +135,6 @@ def verify(config: VerifyConfig, folder: Path) -> Verification:
     Nothing in the run's folder is written.
 
     Args:
-        config: The verb's section.
         folder: Where ``verify.json`` goes.
 
     Raises:
@@ -174,12 +169,9 @@ def check_run(
     Nothing of the run is read from its cache of scores, and nothing in its folder is written.
 
     Args:
-        run_dir: The run's folder.
         layout: How tracks are cut into clips, as in training.
         make_trainer: Builds Lightning's trainer from ``default_root_dir``, ``callbacks`` and
             ``logger``.
-        batch_size: Clips per batch.
-        num_workers: Loader processes.
         data_dir: Where face crops are looked for that are not where they were.
 
     Raises:
@@ -190,7 +182,8 @@ def check_run(
     card, recorded = run.card, _recorded_metrics(run)
     content = read_content(run_dir)
     stores = {name: _open_store(card, name, data_dir, content) for name in _datasets_of(card)}
-    checkpoint, checkpoint_hash = run.weights.path or run.best, run.weights.sha256
+    checkpoint = run.weights.path or run.best
+    checkpoint_hash = sha256_of_file(checkpoint) if checkpoint.is_file() else ""
     with tempfile.TemporaryDirectory() as nowhere:
         evaluate(
             read_detector(checkpoint),

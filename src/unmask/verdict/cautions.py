@@ -44,8 +44,6 @@ def cautions_of(
     Args:
         source: The input, still open.
         found: What was found in it.
-        tracks: The people.
-        members: The models.
         band: Thresholds of the verdict.
         extractor: How the file was looked at.
     """
@@ -89,7 +87,7 @@ def _of_models(members: Sequence[Member], band: Band) -> list[Caution]:
 def _of_look(
     members: Sequence[Member], extractor: FaceExtractor, *, num_frames: int
 ) -> list[Caution]:
-    """Say where a file was looked at otherwise than the videos that fixed the thresholds."""
+    """Describe where a file was looked at otherwise than the videos that fixed the thresholds."""
     ways = set()
     for member in members:
         trained = member.recipe.extractor

@@ -16,11 +16,10 @@ class Input:
     Args:
         name: Its name, without the folder.
         kind: ``"video"``, ``"image"``, ``"frames"`` or ``"zip"``.
-        sha256: Of its bytes; of a folder, of the names and hashes of its images.
+        sha256: SHA-256 of its bytes; of a folder, of the names and hashes of its images.
         num_bytes: Its size; of a folder, of its images.
-        width: Of a frame as coded, in pixels.
-        height: Of a frame as coded, in pixels.
-        num_frames: In all.
+        width: Width of a frame as coded, in pixels.
+        height: Height of a frame as coded, in pixels.
         seconds: From the first to the last frame; 0 for images.
     """
 
@@ -40,7 +39,6 @@ class FrameSeen:
 
     Args:
         index: Its place in presentation order.
-        seconds: When it is shown.
         num_faces: Faces that the detector found in it.
     """
 
@@ -54,13 +52,11 @@ class FaceSeen:
     """A face that was found, and found again in its crop.
 
     Args:
-        frame: Index of the frame.
-        seconds: When it is shown.
         box: xyxy, in pixels of the upright frame.
         detector_prob: The detector's probability of a face.
-        verifier_prob: Of a face in the crop.
+        verifier_prob: Probability of a face in the crop.
         sharpness: See :func:`unmask.faces.quality.sharpness`.
-        score: Mean of what the models say of this frame alone; None where none was asked.
+        score: Mean of the models' scores of this frame alone; None where none was asked.
     """
 
     frame: int
@@ -77,7 +73,6 @@ class Clip:
     """A clip that a model scored.
 
     Args:
-        model: Whose score.
         index: Its place among the clips of the track.
         frames: Indices of its frames.
         start_seconds: When the first is shown.
@@ -95,10 +90,9 @@ class Clip:
 
 @dataclass(frozen=True)
 class Vote:
-    """What one model says of one person.
+    """One model's answer on one person.
 
     Args:
-        model: Which one.
         score: Probability of fake, as ``unmask evaluate`` would score it.
         probability: The same, calibrated on validation; None without a calibration.
         threshold: At which it votes; fixed on validation, or 0.5.
@@ -118,14 +112,11 @@ class Track:
 
     Args:
         track_id: 0 is the one with the largest summed face area.
-        verdict: Of this person.
-        reason: In words.
         score: All models together.
         probability: The same, calibrated on validation; None without a calibration.
         decides: Whether it is seen long enough to decide the file's verdict.
         votes: One per model.
         faces: In order of time.
-        clips: Of every model.
     """
 
     track_id: int
@@ -150,8 +141,7 @@ class Model:
 
     Args:
         name: Its run's name, or its file's.
-        sha256: Of the file.
-        card_sha256: Of its card; None where it has none.
+        card_sha256: SHA-256 of its card; None where it has none.
         weight: Its part in the vote.
         card: The model card without the scores of the validation videos; empty where it has none.
     """
@@ -196,11 +186,8 @@ class EvidencePicture:
 
     Args:
         kind: ``"frame"`` with its faces marked, ``"crop"``, or ``"heat"``, a heat map over a crop.
-        frame: Index of the frame.
-        seconds: When it is shown.
-        track_id: Of a crop or heat map; None for a whole frame.
+        track_id: Track of a crop or heat map; None for a whole frame.
         content: JPEG or PNG.
-        caption: What it shows.
     """
 
     kind: str
@@ -226,7 +213,6 @@ class HeatMaps:
         method: ``"grad_cam"``, ``"rollout"`` or ``"occlusion"``.
         words: What they show and do not show.
         scale: What the brightest place stands for, in ``unit``.
-        unit: What they count.
     """
 
     model: str
@@ -243,20 +229,16 @@ class Evidence:
 
     Args:
         verdict: That of the most suspicious person who decides; ``"no_face"`` where there is none.
-        reason: In words.
-        score: Of that person, all models together; None without a face.
+        score: Score of that person, all models together; None without a face.
         probability: The same, calibrated on validation; None without a calibration.
-        video_score: Of the file, as ``unmask evaluate`` scores it: of those people that the
+        video_score: Score of the file, as ``unmask evaluate`` scores it: of the people that the
             training looked at, which by default is the largest face; None without a face.
-        input: The file.
-        frames: Those looked at.
         tracks: People, the largest face first.
-        models: That took part.
         voting: The rule; ``"single"`` for one model.
         band: The thresholds, and where they come from.
         cautions: Why the verdict may be worth less.
         settings: How it was looked at.
-        versions: Of Python and the packages that can change a number.
+        versions: Versions of Python and the packages that can change a number.
         seconds: What each stage took.
         heat_maps: What the heat maps among the pictures are; None where none were asked for.
         pictures: For a page; not part of the JSON.

@@ -45,7 +45,6 @@ class KeptFace:
     Args:
         crop: Without its pixels.
         content: The encoded crop.
-        sharpness: Of the crop.
     """
 
     crop: FaceCrop
@@ -58,8 +57,6 @@ class Thumbnail:
     """A frame at a small size.
 
     Args:
-        index: Of the frame.
-        seconds: When it is shown.
         image: RGB, uint8.
         factor: Its width over the frame's.
     """
@@ -97,10 +94,7 @@ def find_faces(
     crops' bytes alone, some 15 kB for each face in each frame.
 
     Args:
-        source: What to look at.
         cuts: At least one; the first one's extractor samples, reads and detects for all.
-        limits: What is accepted.
-        watch: Told of progress.
 
     Raises:
         VideoError: If the source cannot be read or is larger than allowed.

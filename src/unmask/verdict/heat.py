@@ -20,9 +20,7 @@ def draw_heat_maps(
     """Explain a clip by a model, a picture for each of its faces.
 
     Args:
-        member: The model.
         faces: The clip, in the order in which the model was given it.
-        track: The person.
     """
     frames = clip_frames(member, faces)
     device = next(member.detector.buffers()).device

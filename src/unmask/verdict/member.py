@@ -26,8 +26,6 @@ class Member:
 
     Args:
         name: Its run's name, or its file's; distinct among the members.
-        sha256: Of the file.
-        detector: The network.
         recipe: How the clips of its training were cut.
         card: Its model card; None where it has none.
     """

@@ -15,7 +15,6 @@ class LocalModel:
     """A model file.
 
     Args:
-        path: Where it lies.
         card: Its card; None where it has none.
         problem: Why it cannot be used; empty where it can.
     """

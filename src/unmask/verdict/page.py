@@ -15,7 +15,7 @@ WORDS: Final[dict[Verdict, str]] = {
     "uncertain": "Uncertain",
     "no_face": "No face",
 }
-# Of the timeline, in units of its own.
+# Sizes of the timeline, in units of its own.
 WIDTH: Final = 720
 HEIGHT: Final = 150
 LEFT: Final = 34
@@ -27,9 +27,8 @@ class Timeline:
     """The score of one person over the file, in the coordinates of a drawing.
 
     Args:
-        track: Whose.
-        dots: What the models say of each frame alone: x, y and the text of its tip.
-        lines: What a model says of a clip: from x, to x, y and the text of its tip.
+        dots: The models' scores of each frame alone: x, y and the text of the tip.
+        lines: A model's score of a clip: from x, to x, y and the text of the tip.
         band: From y to y: where verdicts are uncertain.
         ticks: x and text.
     """
@@ -134,11 +133,8 @@ def _mib(num_bytes: int) -> str:
 def vote_table(evidence: Evidence) -> tuple[list[str], list[list[str]]]:
     """Return the head and the rows of a table of people and votes, as text.
 
-    Of several models, the row of a person is followed by one for each, so that the table is no
+    With several models, the row of a person is followed by one for each, so that the table is no
     wider for more of them.
-
-    Args:
-        evidence: Of one file.
     """
     several = len(evidence.models) > 1
     head = ["person, model" if several else "person", "verdict", "score", "probability", "frames"]

@@ -44,11 +44,9 @@ class Predictor:
         sampling: Which frames to look at; None for those of the training.
         min_face_prob: Least probability of a face; None for that of the training, usually 0.9.
         device: ``"auto"`` takes a GPU when there is one.
-        limits: What is accepted.
         heat_maps: Draw where the first model looks, over the clip that decided.
 
     Attributes:
-        members: The models.
         voting: The rule with what was fitted for it.
 
     Raises:
@@ -89,7 +87,7 @@ class Predictor:
 
         Args:
             path: A video, an image, a folder of images or a zip of them.
-            num_frames: Look at so many frames, spread over the whole video, whatever the sampling.
+            num_frames: Frames to look at, spread over the whole video, in place of the sampling.
             min_face_prob: Least probability of a face, instead of the predictor's.
             on_stage: Told of progress; see :class:`~unmask.verdict.progress.Watch`.
             should_stop: Asked often whether to give up.
@@ -178,7 +176,7 @@ def load_detector(checkpoint: Path | str, **options: Any) -> Predictor:  # noqa:
 
     Args:
         checkpoint: A ``.ckpt`` file, or the folder of a run.
-        options: Of :class:`Predictor`.
+        options: Options of :class:`Predictor`.
 
     Raises:
         CheckpointError: If it cannot be used.
@@ -193,7 +191,7 @@ def most_suspicious(tracks: Sequence[Track]) -> Track | None:
 
 
 def _spread(sampling: SamplingPolicy | None, member: Member, found: FoundFaces) -> str | None:
-    """Say how clips are cut where other frames than the training's were asked for."""
+    """Describe how clips are cut where other frames than the training's were asked for."""
     if sampling is None or sampling == member.recipe.extractor.sampling or len(found.frames) == 1:
         return None
     return "windows" if isinstance(sampling, RateSampling) else "whole"
@@ -237,7 +235,7 @@ def _model(member: Member, weight: float) -> Model:
 
 
 def _settings(cut: Cut, member: Member) -> dict[str, Any]:
-    """Say how the file was looked at; the rest stands in the models' cards."""
+    """Describe how the file was looked at; the rest stands in the models' cards."""
     extractor = cut.extractor
     return {
         "sampling": {"policy": type(extractor.sampling).__name__, **vars(extractor.sampling)},

@@ -28,11 +28,10 @@ class ScoredClip:
     """One clip.
 
     Args:
-        track_id: Whose.
         index: Its place among the clips of the track.
-        places: Of its crops among all faces of the file.
+        places: Places of its crops among all faces of the file.
         score: Probability of fake.
-        frame_scores: What the head says of each frame alone; empty for networks that cannot.
+        frame_scores: The head's scores of each frame alone; empty for networks that have none.
     """
 
     track_id: int
@@ -44,7 +43,7 @@ class ScoredClip:
 
 @dataclass(frozen=True)
 class MemberScores:
-    """What a model says of a file.
+    """One model's scores of a file.
 
     Args:
         clips: In the order of tracks and clips.
@@ -63,12 +62,10 @@ def score_faces(
     """Score every person of a file with one model.
 
     Args:
-        member: The model.
-        faces: Of the member's own cut, in order of time.
+        faces: Faces of the member's own cut, in order of time.
         spread: None cuts clips as in training. ``"whole"``, for more frames than it had, makes as
             many clips as use every crop, each spanning the whole track; ``"windows"``, for long
             videos, cuts a track into consecutive pieces.
-        watch: Told of progress.
     """
     table = _table(faces)
     if spread is None:

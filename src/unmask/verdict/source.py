@@ -1,4 +1,4 @@
-"""One input, whatever it is, as something with frames; and the limits that bound it."""
+"""One input of any kind, as something with frames; and the limits that bound it."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -21,12 +21,11 @@ class InputLimits:
     """What is looked at, at most.
 
     Args:
-        max_bytes: Of a file; None for any size.
-        max_seconds: Of a video; None for any length. A video with more frames than so long a one
-            has at 240 per second is not read to its end.
-        max_pixels: Of a frame.
+        max_bytes: Limit of a file; None for any size.
+        max_seconds: Limit of a video; None for any length. A video with more frames than that many
+            seconds have at 240 per second is not read to its end.
         max_frames: Frames looked at in one file; their encoded crops are held in memory.
-        archive: Of a zip.
+        archive: Limits of a zip.
     """
 
     max_bytes: int | None = None
@@ -41,7 +40,6 @@ class InputLimits:
         """Return the extractor with readers that refuse larger frames and longer videos.
 
         Args:
-            extractor: The extractor.
             ask: Called at each frame of a video that is read; what it raises ends the reading.
         """
         image_reader = ImageReader(max_pixels=self.max_pixels)
@@ -84,8 +82,6 @@ class Source:
         name: The input's own name.
         kind: What it was given as.
         read_as: ``"video"``, ``"image"`` or ``"frames"``.
-        sha256: Of the input.
-        num_bytes: Of the input.
     """
 
     path: Path
@@ -102,10 +98,9 @@ def opened(path: Path, limits: InputLimits) -> Iterator[Source]:
 
     Args:
         path: A video, an image, a folder of images or a zip of them.
-        limits: What is accepted.
 
     Yields:
-        The source. Whatever goes wrong with it inside the block is said with the input's name
+        The source. An error inside the block is reported with the input's name
         only, so that a server can hand the sentence on.
 
     Raises:

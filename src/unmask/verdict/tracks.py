@@ -23,14 +23,11 @@ def make_tracks(
     places: Sequence[int],
     voting: Voting,
 ) -> tuple[Track, ...]:
-    """Join what the models say of each person.
+    """Join the models' scores of each person.
 
     Args:
-        members: The models.
         scores: One per model.
-        found: The faces.
         places: For each model, the place of its cut in ``found.faces``.
-        voting: How the models vote.
 
     Returns:
         The people, the largest face first.
@@ -120,7 +117,7 @@ def _clips(
 def _frame_scores(
     scores: Sequence[MemberScores], faces_of: Sequence[Sequence[KeptFace]]
 ) -> dict[tuple[int, int], float]:
-    """Return, by track and frame, the mean of what the models say of that frame alone."""
+    """Return, by track and frame, the mean of the models' scores of that frame alone."""
     said: dict[tuple[int, int], list[float]] = {}
     for one, faces in zip(scores, faces_of, strict=True):
         for clip in one.clips:

@@ -34,7 +34,7 @@ class Voting:
         thresholds: At which each model votes.
         weights: The part of each model.
         band: Thresholds of the joint score.
-        calibration: Of the joint score; None without validation scores.
+        calibration: Calibration of the joint score; None without validation scores.
     """
 
     rule: str
@@ -170,7 +170,7 @@ def _validation_table(name: str, card: Card | None) -> pd.DataFrame:
     if not validation.get("rows"):
         raise PredictionsError(f"the card of '{name}' holds no validation scores.")
     table = pd.DataFrame(validation["rows"], columns=validation["columns"])
-    # An ensemble looks for the split "val", whatever the one that fixed the threshold is called.
+    # An ensemble looks for the split "val", also where another one fixed the threshold.
     return table.assign(split="val", track_id=0, clip_index=0, num_frames=1, example_crop="")
 
 

@@ -37,8 +37,8 @@ class ArchiveLimits:
 
     Args:
         max_files: Entries of any kind; their directory takes at most 1 KiB for each.
-        max_bytes: Of all frames together, unpacked.
-        max_file_bytes: Of one frame, unpacked.
+        max_bytes: Limit of all frames together, unpacked.
+        max_file_bytes: Limit of one frame, unpacked.
     """
 
     max_files: int = 10_000
@@ -52,7 +52,7 @@ def unpacked_frames(path: Path, limits: ArchiveLimits | None = None) -> Iterator
 
     Args:
         path: A zip file.
-        limits: What it may hold; bytes are counted while unpacking, whatever the archive claims.
+        limits: What it may hold; bytes are counted while unpacking, not as the archive claims.
 
     Yields:
         A folder with the images in the order of the numbers in their names.

@@ -16,10 +16,6 @@ _BASE_SUM: Final = 3688
 def bits_per_pixel(path: Path, timeline: Timeline) -> float:
     """Return the bits that a video spends on a pixel, its sound and container included.
 
-    Args:
-        path: A video file.
-        timeline: Of that file.
-
     Returns:
         Bits per pixel and frame.
     """
@@ -32,9 +28,6 @@ def jpeg_quality(path: Path) -> int | None:
 
     It inverts the scale of the IJG's library, as most programs use it, from the sum of the
     luminance table. Below 25 its entries reach their limit and the estimate is too high.
-
-    Args:
-        path: An image.
 
     Returns:
         From 1 to 100, or None for a file that is no JPEG.

@@ -19,9 +19,6 @@ class FramesReader:
 
     When each was shown is not known, so they are taken as one second apart, and ``pts_seconds`` is
     the frame's place in the folder.
-
-    Args:
-        image_reader: Reads one image.
     """
 
     image_reader: ImageReader = field(default_factory=ImageReader)

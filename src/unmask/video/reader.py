@@ -1,6 +1,6 @@
 """Read chosen frames of a video or an image, behind one interface.
 
-A still image is a video of one frame. Whatever is wrong with a file is a
+A still image is a video of one frame. A fault of a file is a
 :class:`~unmask.core.errors.VideoError` with a short reason; frames are never repeated or left out
 silently.
 """
@@ -43,7 +43,6 @@ class Frame:
 
     Args:
         index: Its place in presentation order.
-        pts_seconds: When it is shown.
         image: RGB, ``(height, width, 3)``, uint8, turned upright.
     """
 
@@ -66,7 +65,6 @@ class FrameReader(Protocol):
         """Decode the frames at ``indices`` one by one.
 
         Args:
-            path: The file.
             timeline: What :meth:`timeline` returned for it.
             indices: Strictly increasing indices in presentation order.
 
@@ -83,8 +81,9 @@ class FrameReader(Protocol):
 class PyAVReader:
     """Read videos with PyAV: seek to key frames and discard what nobody asked for.
 
-    It seeks where that skips a key frame, lets the codec pass over frames that no other frame
-    refers to, and converts wanted frames only. One decoder thread: run several readers instead.
+    The reader seeks where that skips a key frame, lets the codec pass over frames that no other
+    frame refers to, and converts wanted frames only. One decoder thread: run several readers
+    instead.
 
     Args:
         max_pixels: Frames with more pixels are refused as ``too_large``.
@@ -122,7 +121,7 @@ class PyAVReader:
 class ImageReader:
     """Read JPEG, PNG, WebP and BMP files as videos of one frame, turned as their EXIF data say.
 
-    Of an animated file, it reads the first picture.
+    The first picture of an animated file is read.
 
     Args:
         max_pixels: Images with more pixels are refused as ``too_large``.
@@ -177,8 +176,7 @@ class _Decoder:
     """What is decoded, and within which limits.
 
     Args:
-        path: The file.
-        max_pixels: Of a frame, whatever size the file declares.
+        max_pixels: Limit of a frame, for any size that the file declares.
         bounds: Ask at each packet.
     """
 
@@ -198,7 +196,6 @@ class _Decoder:
         A packet that does not decode yields nothing, and the next ones are tried.
 
         Args:
-            container: An open file.
             stream: Its video stream.
             wanted: Presentation times of the frames that matter; the codec may leave out others
                 that no frame refers to. None for all frames.

@@ -29,7 +29,7 @@ EDGE_PIXELS: Final = 2**22
 
 @dataclass(frozen=True)
 class ReadingBounds:
-    """How far a file is read to find its frames: not to the end of whatever a stranger sends.
+    """How far a file is read to find its frames: not to the end of a file that a stranger sends.
 
     Args:
         max_seconds: Give up when the frames are more than so long a video has; None for any length.
@@ -45,7 +45,6 @@ class ReadingBounds:
         """Return items, one for each frame, that end in an error where they leave the bounds.
 
         Args:
-            path: The file.
             items: Packets or frames.
             rate: Frames per second.
 
@@ -113,7 +112,6 @@ def read_timeline(path: Path, *, max_pixels: int, bounds: ReadingBounds = NO_BOU
     """Read the timeline of a video from its container.
 
     Args:
-        path: A video file.
         max_pixels: Refuse frames with more pixels.
         bounds: How far it is read.
 
@@ -157,8 +155,8 @@ def open_video(
     """Open a video for demuxing and decoding in one thread.
 
     Args:
-        path: A video file.
-        max_pixels: Of a frame. The codec makes none that is far above; who decodes checks the rest.
+        max_pixels: Limit of a frame. The codec makes no frame far above; the decoder checks the
+            rest.
 
     Yields:
         The container and its first video stream; cover pictures of audio files do not count.

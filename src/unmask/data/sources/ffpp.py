@@ -228,7 +228,6 @@ def find_masks(root: Path, rows: Sequence[Row], *, name: str) -> pd.DataFrame | 
 
     Args:
         root: The folder that holds ``manipulated_sequences``.
-        rows: Indexed videos.
         name: Name of the data set.
 
     Returns:

@@ -121,7 +121,6 @@ def to_video_rows(
     Args:
         rows: Videos of one compression.
         name: Name of the data set.
-        compression: Theirs.
         people: Whose ids the identities are, the first part of every group.
         split_of: The official split of ``youtube/<id>``.
         pairs: YouTube ids in published fakes, whichever methods are asked for.

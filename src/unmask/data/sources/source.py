@@ -168,7 +168,7 @@ def media_kind(path: Path) -> str | None:
 
 
 def why_not_media(path: Path) -> str:
-    """Say why :func:`media_kind` returned None."""
+    """Return why :func:`media_kind` returned None."""
     return "hidden file" if path.name.startswith(".") else f"suffix '{path.suffix}' is not media"
 
 
@@ -260,7 +260,6 @@ def check_layout(root: Path, title: str, wanted: Iterable[str], *, is_there: boo
     """Refuse a root without the layout, naming what was looked for and the folder that has it.
 
     Args:
-        root: The folder.
         title: The data set's name for a person.
         wanted: What was looked for, e.g. folder names.
         is_there: Whether the layout was found.
@@ -324,7 +323,7 @@ def to_videos(rows: Iterable[Video]) -> pd.DataFrame:
 
 
 def count_notes(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
-    """Say where the number of videos differs from what was published.
+    """Describe where the number of videos differs from what was published.
 
     Args:
         found: Videos on disk by subset or method.

@@ -25,7 +25,6 @@ def read_names(
     """Read what the names of the videos directly in a folder say.
 
     Args:
-        folder: Holds the videos.
         root: The data set, which paths are relative to.
         read: Takes a name without its suffix and the path; returns None where it is no such name.
         what: Whose videos they are, for the reason of those that are not.
@@ -49,7 +48,6 @@ def walk_videos(root: Path, *, tables: Collection[Path]) -> tuple[list[Path], li
     """List the video files at any depth, in the order of :func:`walk_files`.
 
     Args:
-        root: The data set.
         tables: Files that belong to it and are no media.
 
     Returns:
@@ -65,7 +63,7 @@ def walk_videos(root: Path, *, tables: Collection[Path]) -> tuple[list[Path], li
 
 
 def absent_notes(num_absent: int, num_listed: int, what: str) -> list[str]:
-    """Say how many of the listed files are not there, where any are not.
+    """Return how many of the listed files are not there, where any are not.
 
     Example:
         >>> absent_notes(2, 30, "videos of dataset.json"), absent_notes(0, 30, "images")

@@ -39,8 +39,6 @@ class PublishedRow:
     """One published number.
 
     Args:
-        system: Who reported it.
-        model: Of what.
         train_set: What it was trained on.
         test_set: What it was tested on; our name of the data set where we read it.
         subset: Which part of that: compression, manipulation or split; may be empty.
@@ -48,8 +46,6 @@ class PublishedRow:
         metric: One of ``METRICS``.
         value: As a fraction.
         num_frames: Per video; None where the source does not say.
-        protocol: How it came about.
-        source: Where it stands.
         note: What else a reader must know; may be empty.
     """
 
@@ -85,7 +81,7 @@ def read_rows(lines: Sequence[str], name: str) -> list[PublishedRow]:
     """Read one table.
 
     Args:
-        lines: Of a CSV with the columns of ``COLUMNS``.
+        lines: Lines of a CSV with the columns of ``COLUMNS``.
         name: What it is called in errors.
 
     Raises:
@@ -118,7 +114,7 @@ def published_for(test_set: str) -> list[PublishedRow]:
     """Return what is published for one of our data sets.
 
     Copies of a data set in other layouts share its rows. A data set that we made ourselves has
-    none, whatever it imitates.
+    none, even where it imitates a published one.
 
     Args:
         test_set: Our name of it, e.g. ``"celebdf_v2"``.

@@ -18,7 +18,6 @@ def sinusoids(num_frames: int, width: int) -> Tensor:
     As in Vaswani et al., "Attention Is All You Need", 2017, section 3.5.
 
     Args:
-        num_frames: Places.
         width: Length of a vector.
 
     Returns:
@@ -43,7 +42,6 @@ class PositionEncoding(nn.Module):
     Args:
         kind: ``"sinusoidal"`` (fixed), ``"learned"``, or ``"none"``, which adds nothing.
         width: Length of a frame's vector.
-        max_frames: Longest clip.
 
     Raises:
         ValueError: If there is no such kind, or ``max_frames`` is less than 1.

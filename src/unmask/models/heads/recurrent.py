@@ -86,7 +86,6 @@ class LSTMHead(_RecurrentHead):
     Args:
         num_features: Width of a frame's features.
         hidden_size: Width of the state.
-        num_layers: Stacked layers.
         bidirectional: Read the frames backwards as well.
         readout: What stands for the clip: the last state, or a pool over all of them.
         dropout: Probability of dropping a read-out feature in training.
@@ -126,7 +125,6 @@ class GRUHead(_RecurrentHead):
     Args:
         num_features: Width of a frame's features.
         hidden_size: Width of the state.
-        num_layers: Stacked layers.
         bidirectional: Read the frames backwards as well.
         readout: What stands for the clip: the last state, or a pool over all of them.
         dropout: Probability of dropping a read-out feature in training.

@@ -21,7 +21,6 @@ class TransformerHead(nn.Module):
     Args:
         num_features: Width of a frame's features.
         width: Width inside the encoder; the features are projected to it.
-        num_layers: Stacked layers.
         num_heads: Attention heads of a layer; must divide ``width``.
         position: ``"sinusoidal"``, ``"learned"``, or ``"none"``: the head cannot know the order.
         max_frames: Longest clip, where there are positions.

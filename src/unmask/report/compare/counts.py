@@ -14,7 +14,6 @@ class CountedVideos:
     """The test videos of one data set, as the runs of a comparison have scored them.
 
     Args:
-        name: Of the data set.
         texts: What to write of each set of videos, e.g. ``"n=84"``, the largest first; more than
             one where runs under this name were tested on different videos.
     """
@@ -37,7 +36,7 @@ class CountedVideos:
         return "" if self.is_one else self.texts[_videos(run, self.name)]
 
     def title(self, run: ComparedRun) -> str:
-        """Return the name with the count, whatever the others have."""
+        """Return the name with the count, independent of the other runs."""
         return f"{self.name} ({self.texts[_videos(run, self.name)]})"
 
 
@@ -65,7 +64,7 @@ def count_videos(runs: Sequence[ComparedRun], name: str) -> CountedVideos:
 
 
 def several_sets(columns: Sequence[CountedVideos]) -> list[str]:
-    """Say of which data sets runs were tested on different videos, in a sentence each."""
+    """Return one sentence for each data set of which runs were tested on different videos."""
     return [
         f"Under the name {one.name} stand numbers of different videos or manifests "
         f"({'; '.join(one.texts.values())}). They are neither averaged nor ranked together."

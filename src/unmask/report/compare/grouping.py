@@ -16,8 +16,7 @@ def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Tell runs of one name apart by the folder that holds theirs; sweeps number jobs alike.
 
     Args:
-        names: Of the runs.
-        folders: Of the runs, one each, no two the same.
+        folders: Folders of the runs, one each, no two the same.
 
     Returns:
         A name for each; where the folder above does not tell two apart, the whole path does.
@@ -50,7 +49,7 @@ def group_variants(runs: Sequence[ComparedRun]) -> list[Variant]:
     Runs with a configuration are equal where their recipes are; without one, where model, data set
     and source are. A run without a model or without a seed, such as an ensemble, stands alone, and
     so does one whose data set has another manifest. Runs that were tested on other videos of a data
-    set are apart too, because a mean over both would be of nothing. Of several runs of one seed,
+    set are apart too, because a mean over both would be of nothing. Among several runs of one seed,
     the one with most test sets counts, then the last by its path: the latest, where folders begin
     with their date.
 
@@ -145,7 +144,7 @@ def _differing(group: Sequence[ComparedRun], twins: Sequence[Sequence[ComparedRu
 def _other_videos(
     group: Sequence[ComparedRun], twins: Sequence[Sequence[ComparedRun]]
 ) -> list[str]:
-    """Say how many videos of each data set were tested of which a twin was tested on others."""
+    """Name the data sets where a twin saw other videos, each with this group's number of videos."""
     everyone = [run for twin in twins for run in twin]
     own = {name: len(run.videos_of(name)) for run in group for name in run.tests}
     return [

@@ -29,7 +29,6 @@ class Ranked:
     """One variant in a ranking.
 
     Args:
-        variant: Which.
         value: Mean AUC over targets, and over runs.
         low: Lower end over other people being filmed; None where a target is one group.
         high: Upper end.
@@ -65,11 +64,8 @@ class Comparison:
     """The best of a ranking against another variant on one target.
 
     Args:
-        best: The first.
-        other: The second.
         target: The data set whose test videos both scored.
         found: The difference; None where they cannot be compared.
-        reason: Why not.
         p_holm: The bootstrap's p-value after Holm's correction across the whole table.
         delong_holm: The same of DeLong's.
     """

@@ -14,7 +14,7 @@ from unmask.evaluation.footage import same_footage
 from unmask.evaluation.predictions import VIDEO_FACTS, VIDEO_KEY
 from unmask.report.wording import Block, blocks, mark_in
 
-# Stands at every number of a data set whose splits share identity groups.
+# Mark of every number of a data set whose splits share identity groups.
 SHARED_MARK: Final = " (groups shared)"
 Recipe = dict[str, str]
 
@@ -71,7 +71,7 @@ class ComparedRun:
 
     @property
     def mark(self) -> str:
-        """Stands at every number of a run with leaks, or of weights chosen otherwise."""
+        """Return the mark of every number: of leaks, or of weights chosen otherwise."""
         return mark_in(self.metrics)
 
     def marks_of(self, dataset: str) -> list[str]:
@@ -81,7 +81,7 @@ class ComparedRun:
         return [mark for mark in found if mark]
 
     def mark_of(self, dataset: str) -> str:
-        """Stands at every number of one data set."""
+        """Return the mark of every number of one data set."""
         return "".join(self.marks_of(dataset))
 
     @property
@@ -91,7 +91,7 @@ class ComparedRun:
         return {one.dataset: one for one in found if one.is_test and one.split == "test"}
 
     def is_home(self, dataset: str) -> bool:
-        """Whether it was trained on this footage, in whatever copy."""
+        """Whether it was trained on this footage, in any copy of it."""
         if dataset in self.tests:
             return self.tests[dataset].role == "in_domain"
         return any(same_footage(dataset, source) for source in self.sources)
@@ -147,11 +147,11 @@ class Variant:
 
     @property
     def mark(self) -> str:
-        """Stands at every number where a run has leaks."""
+        """Return the mark of every number where a run has leaks."""
         return max(run.mark for run in self.runs)
 
     def mark_of(self, *datasets: str) -> str:
-        """Stands at every number of these data sets; the marks of all runs together."""
+        """Return the mark of every number of these data sets: all runs' marks together."""
         tested = [(run, one) for run in self.runs for one in datasets if one in run.tests]
         return "".join(dict.fromkeys(mark for run, one in tested for mark in run.marks_of(one)))
 
@@ -167,7 +167,7 @@ class Variant:
         return tuple(one for one in self.targets if not self.is_home(one))
 
     def is_home(self, dataset: str) -> bool:
-        """Whether it was trained on this footage, in whatever copy."""
+        """Whether it was trained on this footage, in any copy of it."""
         return any(run.is_home(dataset) for run in self.runs)
 
     def tested_on(self, target: str) -> list[ComparedRun]:

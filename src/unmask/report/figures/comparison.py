@@ -32,7 +32,6 @@ def heat_map(values: pd.DataFrame, *, title: str, marks: pd.DataFrame | None = N
     Args:
         values: Rows: models or sources; columns: targets; NaN where there is none. Values outside
             [0.5, 1] take the colour of the nearer end.
-        title: Of the chart.
         marks: Text behind the numbers, such as a footnote sign; same rows and columns, which may be
             missing in part.
 
@@ -108,7 +107,6 @@ def ranking_chart(
     Args:
         rows: ``name``, ``value``, ``low`` and ``high``; the ends may be missing, and a row without
             a value comes last and says so.
-        title: Of the chart.
         metric: What the axis means.
 
     Returns:

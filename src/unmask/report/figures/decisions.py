@@ -30,7 +30,6 @@ def score_chart(name: str, videos: pd.DataFrame, threshold: float | None) -> Inl
     """Draw how the scores of real and of fake videos are spread.
 
     Args:
-        name: Of the set.
         videos: ``label`` and ``score`` of each.
         threshold: Drawn as a line where there is one.
 
@@ -56,7 +55,6 @@ def confusion_chart(name: str, matrix: Confusion) -> InlineImage:
     """Draw what real and fake videos were called, as counts and shares of their class.
 
     Args:
-        name: Of the set.
         matrix: ``Decisions.confusion``, or ``true_real``, ``false_fake``, ``false_real`` and
             ``true_fake`` by name.
 
@@ -98,7 +96,6 @@ def histogram_chart(
     """Draw how a number is spread in each of several parts, as shares of the part.
 
     Args:
-        title: Of the chart.
         parts: Name and values of each, which may hold NaN.
         axis: What the number is, with its unit.
         num_bars: Between the smallest and the largest of all values.

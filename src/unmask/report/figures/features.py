@@ -32,10 +32,8 @@ def features_chart(
     """Draw videos by two coordinates of their features: colour by class, shape by method.
 
     Args:
-        name: Of the set.
         points: ``x``, ``y``, ``label`` and ``method`` of each video.
         shares: Share of the variance that each axis holds, in [0, 1], where that is known.
-        axis: What an axis is.
 
     Returns:
         The chart; of many videos a part that is spread like all of them, and it says so.

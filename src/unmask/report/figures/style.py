@@ -117,7 +117,6 @@ def short_name(name: str, most: int = LONGEST_NAME) -> str:
     """Cut a long name in its middle, since names of variants differ at their ends.
 
     Args:
-        name: Of a variant.
         most: Characters to keep, at least 3.
 
     Returns:

@@ -33,7 +33,6 @@ class BestCheckpoint(ModelCheckpoint):
 
         Args:
             resume: The checkpoint to continue from.
-            checkpoint: Its content.
 
         Raises:
             CheckpointError: If the best epoch so far is missing.

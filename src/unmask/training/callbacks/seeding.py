@@ -14,9 +14,6 @@ class BatchSeed(Callback):
     A checkpoint does not hold the state of the random generators; with this it does not need to:
     a resumed run draws what an uninterrupted one would have drawn. Once per epoch would not do,
     because the loaders draw from the same generator at moments that differ between the two.
-
-    Args:
-        seed: The run's seed.
     """
 
     def __init__(self, seed: int) -> None:
