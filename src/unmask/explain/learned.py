@@ -1,4 +1,4 @@
-"""What a detector has learned to look at, and says itself: nothing is derived here."""
+"""What a detector has learned to look at, by its own weights: nothing is derived here."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -138,7 +138,7 @@ class BinaryCrossEntropy(nn.Module):
 
 
 def fake_logit(logits: Tensor) -> Tensor:
-    """Return the one logit that says as much as two: ``z1 - z0``, ``(batch,)``, at least float32.
+    """Return the one logit that is equivalent to two: ``z1 - z0``, ``(batch,)``, at least float32.
 
     Example:
         >>> logits = torch.tensor([[0.5, 2.0]])

@@ -48,7 +48,7 @@ class DataSet:
 
     @property
     def annotates_faces(self) -> bool:
-        """Whether it says where the face of each row is, so that none are looked for."""
+        """Whether the data set annotates the face of each row, so that none are looked for."""
         return getattr(self.source, "annotates_faces", False)
 
 
@@ -192,7 +192,7 @@ def _prepare_if_needed(
 
 
 def _is_current(dataset: DataSet, folder: Path, data_dir: Path) -> bool:
-    """Whether there is a finished store that says what the data set's lists say now."""
+    """Whether a finished store agrees with the data set's lists as they are now."""
     if not (folder / "faces.parquet").is_file():
         return False
     index_dir = index_folder(dataset, data_dir)

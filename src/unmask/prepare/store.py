@@ -128,7 +128,7 @@ def read_part(store_dir: Path, video: Video) -> Part:
 def merge(
     store_dir: Path, videos: pd.DataFrame, rows: Sequence[Video], record: Mapping[str, Any]
 ) -> PrepareSummary:
-    """Make the tables from the parts; ``prepare.json`` comes last and says that they are there.
+    """Make the tables from the parts; ``prepare.json`` comes last and marks them complete.
 
     Several shards may end at once and do this together: they write the same bytes.
 

@@ -1,4 +1,4 @@
-"""What a sweep keeps of each of its jobs, and what it says at the end."""
+"""The records of a sweep's jobs, and the summary at its end."""
 
 import json
 import math

@@ -128,7 +128,7 @@ def _open_own(
 
 
 def _refuse_rendering_elsewhere(config: DataConfig, data_dir: Path) -> None:
-    """Refuse to render embedded data wherever the folder of a run says."""
+    """Refuse to render embedded data at a place that a run's folder names."""
     is_below = config.root.resolve().is_relative_to(data_dir.resolve())
     if config.make is not None and not is_below and not config.root.exists():
         raise DataError(

@@ -125,7 +125,7 @@ def clip_frames(member: Member, faces: Sequence[KeptFace]) -> Tensor:
 
 @torch.inference_mode()
 def _network(member: Member, frames: Tensor) -> tuple[float, tuple[float, ...]]:
-    """Score one clip, and with what the backbone said already, each of its frames alone."""
+    """Score one clip and, from the same features, each of its frames alone."""
     detector = member.detector
     batch = frames[None].to(next(detector.buffers()).device)
     is_frame = torch.ones(batch.shape[:2], dtype=torch.bool, device=batch.device)
