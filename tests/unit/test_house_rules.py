@@ -55,6 +55,12 @@ def test_files_and_functions_stay_short(path: Path) -> None:
     assert [(name, n) for name, n in functions if n > MOST_LINES_OF_A_FUNCTION] == []
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_docstrings_and_comments_use_words_of_the_field(path: Path) -> None:
+    words = r"\b(?:says? of|whatever|likewise)\b|: As there"
+    assert re.findall(words, path.read_text(), re.IGNORECASE) == []
+
+
 def test_prose_is_wrapped_and_tables_code_and_pictures_may_be_longer() -> None:
     words = "word " * 30
     assert long_lines(f"{words}\n\n| {words}|\n\n    {words}\n![{words}](a.png)\n") == [1]

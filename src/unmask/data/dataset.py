@@ -74,7 +74,6 @@ class ClipRequest(NamedTuple):
     """Which clip to load.
 
     Attributes:
-        row: The clip's number.
         seed: Seed of its augmentation; None leaves the clip as it is.
         counts: False for a clip that only keeps a process busy while others have their last batch.
     """

@@ -55,7 +55,6 @@ class AucDifference:
     Args:
         difference: First AUC less the second.
         low: Lower end of the clustered bootstrap's interval; None where there is one group.
-        high: Its upper end.
         p_value: Two-sided, of the clustered bootstrap; at least ``2 / (resamples + 1)``.
         delong: The same under the assumption of independent videos.
         num_videos: Videos that both scored.

@@ -42,7 +42,6 @@ def claim_folder(wanted: Path, *, is_exact: bool = False) -> Path:
     ``<name>_1``, ``<name>_2``, and so on.
 
     Args:
-        wanted: The folder's path.
         is_exact: A person has named this very folder, so that no other will do.
 
     Returns:

@@ -302,7 +302,6 @@ def _end(crew: _Crew, *, by_force: bool) -> None:
     """Wait for the others, or end them, and leave nothing of them behind.
 
     Args:
-        crew: The processes.
         by_force: This process ends with an error.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:

@@ -74,7 +74,6 @@ class Diagnosis:
         labels: How the data set itself writes labels, where that misleads.
         gaps: What keeps it from being the data set as published.
         suspicions: What makes a number misleading.
-        notes: What else to know.
         faults: Files that cannot be used.
         num_opened: Files that were opened to find those.
         ignored: How many files were met and not indexed, for each reason.
