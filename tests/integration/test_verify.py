@@ -24,7 +24,7 @@ from unmask.runs.card import RunCard
 from unmask.runs.content import content_of, write_content
 from unmask.training.checkpoint import Provenance, read_detector
 from unmask.training.score import ScoredSplit, evaluate
-from unmask.verbs.verify import Comparison, Verification, check_run
+from unmask.verbs.verify import RepeatedMetric, Verification, check_run
 
 MODEL = {
     "_target_": "unmask.models.detector.Detector",
@@ -295,5 +295,5 @@ def test_what_an_old_card_does_not_record_is_said_and_not_held_against_it(
 def test_within_means_between_the_ends_and_without_ends_the_same(
     found: float | None, low: float | None, high: float | None, expected: tuple[bool, bool]
 ) -> None:
-    one = Comparison("d", "test", "auc", recorded=0.5, low=low, high=high, found=found)
+    one = RepeatedMetric("d", "test", "auc", recorded=0.5, low=low, high=high, found=found)
     assert (one.is_within, one.is_equal) == expected

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # most of these bring PyTorch along
     from unmask.verbs.ensemble import EnsembleSummary
     from unmask.verbs.honesty import LeaksLetThrough
     from unmask.verbs.predict import DemoAnswers, Judged
-    from unmask.verbs.verify import Comparison, Verification
+    from unmask.verbs.verify import RepeatedMetric, Verification
 
 # Rows of a weight grid that are printed; ensemble.json holds all of them.
 GRID_ROWS: Final = 14
@@ -141,7 +141,7 @@ def _ensemble(summary: EnsembleSummary) -> None:
 
 def _verify(verification: Verification) -> None:
     console.print(check_table(verification.checks))
-    by_set: dict[str, list[Comparison]] = {}
+    by_set: dict[str, list[RepeatedMetric]] = {}
     for one in verification.comparisons:
         by_set.setdefault(f"{one.dataset}, {one.split}", []).append(one)
     for name, comparisons in by_set.items():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # most of these bring pandas or PyTorch along
     from unmask.runs.sweep import JobRecord
     from unmask.verbs.doctor import Diagnosis
     from unmask.verbs.ensemble import EnsembleSummary
-    from unmask.verbs.verify import Check, Comparison
+    from unmask.verbs.verify import Check, RepeatedMetric
     from unmask.verdict.models import LocalModel
 
 AS_RECORDED: Final = {
@@ -190,7 +190,7 @@ def check_table(checks: list[Check]) -> Table:
     return table
 
 
-def metric_table(title: str, comparisons: list[Comparison]) -> Table:
+def metric_table(title: str, comparisons: list[RepeatedMetric]) -> Table:
     """Show metrics then and now."""
     table = Table("metric", title=title)
     for column in ("recorded", "interval", "now"):

@@ -62,7 +62,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RepeatedMetric:
     """One metric, then and now.
 
     Attributes:
@@ -107,7 +107,7 @@ class Verification:
 
     run: str
     checks: list[Check]
-    comparisons: list[Comparison]
+    comparisons: list[RepeatedMetric]
 
     @property
     def exit_code(self) -> int:
@@ -342,13 +342,13 @@ def _measure(card: RunCard, predictions: pd.DataFrame, unscored: pd.DataFrame) -
     return headline_metrics(content)
 
 
-def _comparisons(recorded: dict[str, Any], found: dict[str, Any]) -> Iterator[Comparison]:
+def _comparisons(recorded: dict[str, Any], found: dict[str, Any]) -> Iterator[RepeatedMetric]:
     for dataset, splits in recorded.items():
         for split, metrics in splits.items():
             now = found["datasets"].get(dataset, {}).get(split, {})
             for name, estimate in metrics.items():
                 if isinstance(estimate, dict):
-                    yield Comparison(
+                    yield RepeatedMetric(
                         dataset=dataset,
                         split=split,
                         metric=name,

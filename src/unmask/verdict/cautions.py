@@ -13,7 +13,7 @@ from unmask.training.model_card import SYNTHETIC_ONLY
 from unmask.verdict.evidence import Caution, Track
 from unmask.verdict.faces import FoundFaces
 from unmask.verdict.member import Member
-from unmask.verdict.source import Source
+from unmask.verdict.source import OpenInput
 from unmask.video.compression import bits_per_pixel, jpeg_quality
 from unmask.video.frames import list_frames
 
@@ -32,7 +32,7 @@ LOW_JPEG_QUALITY: Final = 50
 
 
 def cautions_of(
-    source: Source,
+    source: OpenInput,
     found: FoundFaces,
     tracks: Sequence[Track],
     members: Sequence[Member],
@@ -155,7 +155,7 @@ def _of_others(tracks: Sequence[Track]) -> list[Caution]:
     ]
 
 
-def _of_compression(source: Source, found: FoundFaces) -> list[Caution]:
+def _of_compression(source: OpenInput, found: FoundFaces) -> list[Caution]:
     if source.read_as == "video":
         bits = bits_per_pixel(source.path, found.timeline)
         if bits >= LOW_BITS:

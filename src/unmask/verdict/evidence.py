@@ -69,7 +69,7 @@ class FaceSeen:
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipScore:
     """A clip that a model scored.
 
     Args:
@@ -127,7 +127,7 @@ class Track:
     decides: bool
     votes: tuple[Vote, ...]
     faces: tuple[FaceSeen, ...]
-    clips: tuple[Clip, ...]
+    clips: tuple[ClipScore, ...]
 
     @property
     def name(self) -> str:
@@ -204,7 +204,7 @@ class EvidencePicture:
 
 
 @dataclass(frozen=True)
-class HeatMaps:
+class HeatMapSummary:
     """What the heat maps on the page are.
 
     Args:
@@ -259,7 +259,7 @@ class Evidence:
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     seconds: Mapping[str, float]
-    heat_maps: HeatMaps | None = None
+    heat_maps: HeatMapSummary | None = None
     pictures: tuple[EvidencePicture, ...] = field(default=(), repr=False, compare=False)
     # Writes an evidence as a part of a page: unmask.verdict.page, which builds on this module, puts
     # its own here.

@@ -13,8 +13,8 @@ from unmask.faces.extract import FaceCrop, FaceExtractor
 from unmask.faces.face import Face
 from unmask.faces.quality import sharpness
 from unmask.prepare.video import SUFFIXES, encoded
-from unmask.verdict.progress import Watch
-from unmask.verdict.source import InputLimits, Source
+from unmask.verdict.progress import Progress
+from unmask.verdict.source import InputLimits, OpenInput
 from unmask.video.reader import Frame
 from unmask.video.sampling import uniform_frame_indices
 from unmask.video.timeline import Timeline
@@ -53,7 +53,7 @@ class KeptFace:
 
 
 @dataclass(frozen=True, eq=False)
-class Thumbnail:
+class FrameThumbnail:
     """A frame at a small size.
 
     Args:
@@ -82,11 +82,11 @@ class FoundFaces:
     timeline: Timeline
     frames: list[tuple[int, float, int]]
     faces: list[list[KeptFace]]
-    thumbnails: list[Thumbnail]
+    thumbnails: list[FrameThumbnail]
 
 
 def find_faces(
-    source: Source, cuts: Sequence[Cut], *, limits: InputLimits, watch: Watch
+    source: OpenInput, cuts: Sequence[Cut], *, limits: InputLimits, progress: Progress
 ) -> FoundFaces:
     """Look for faces in the frames of a source.
 
@@ -100,36 +100,36 @@ def find_faces(
         VideoError: If the source cannot be read or is larger than allowed.
     """
     first = cuts[0].extractor
-    watch.at("faces", 0.0)
-    with watch.timing("decode"):
+    progress.at("faces", 0.0)
+    with progress.timing("decode"):
         timeline, indices = first.choose(source.path, source.read_as)
     limits.check(source.name, timeline, indices, source.read_as)
     places = uniform_frame_indices(len(indices), min(MAX_THUMBNAILS, len(indices)))
     shown = {indices[place] for place in places}
     kept: list[list[KeptFace]] = [[] for _ in cuts]
     frames_seen: list[tuple[int, float, int]] = []
-    thumbnails: list[Thumbnail] = []
+    thumbnails: list[FrameThumbnail] = []
     batches = first.read(source.path, source.read_as, timeline, indices)
-    for frames in watch.timed("decode", batches):
-        with watch.timing("detect"):
+    for frames in progress.timed("decode", batches):
+        with progress.timing("detect"):
             faces = first.detector([frame.image for frame in frames])
         for cut, own in zip(cuts, kept, strict=True):
-            own += _kept(cut, frames, faces, watch)
+            own += _kept(cut, frames, faces, progress)
         frames_seen += [
             (frame.index, frame.pts_seconds, len(found))
             for frame, found in zip(frames, faces, strict=True)
         ]
         thumbnails += [_thumbnail(frame) for frame in frames if frame.index in shown]
-        watch.at("faces", 0.7 * len(frames_seen) / len(indices))
+        progress.at("faces", 0.7 * len(frames_seen) / len(indices))
     linked = [_linked(cut, own) for cut, own in zip(cuts, kept, strict=True)]
     renamed = [linked[0], *(_with_tracks_of(linked[0], others) for others in linked[1:])]
     return FoundFaces(timeline, frames_seen, renamed, thumbnails)
 
 
 def _kept(
-    cut: Cut, frames: Sequence[Frame], faces: Sequence[Sequence[Face]], watch: Watch
+    cut: Cut, frames: Sequence[Frame], faces: Sequence[Sequence[Face]], progress: Progress
 ) -> list[KeptFace]:
-    with watch.timing("crop"):
+    with progress.timing("crop"):
         return [
             KeptFace(
                 crop=replace(crop, image=_NO_PIXELS),
@@ -170,9 +170,11 @@ def _with_tracks_of(reference: list[KeptFace], faces: list[KeptFace]) -> list[Ke
     ]
 
 
-def _thumbnail(frame: Frame) -> Thumbnail:
+def _thumbnail(frame: Frame) -> FrameThumbnail:
     height, width = frame.image.shape[:2]
     factor = min(THUMBNAIL_PX / max(height, width), 1.0)
     size = (max(round(width * factor), 1), max(round(height * factor), 1))
     image = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
-    return Thumbnail(frame.index, frame.pts_seconds, np.asarray(image, np.uint8), size[0] / width)
+    return FrameThumbnail(
+        frame.index, frame.pts_seconds, np.asarray(image, np.uint8), size[0] / width
+    )

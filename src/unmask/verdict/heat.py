@@ -8,7 +8,7 @@ from einops import rearrange
 from unmask.explain.explanation import explain
 from unmask.explain.overlay import overlay
 from unmask.prepare.video import encoded
-from unmask.verdict.evidence import EvidencePicture, HeatMaps, Track
+from unmask.verdict.evidence import EvidencePicture, HeatMapSummary, Track
 from unmask.verdict.faces import KeptFace
 from unmask.verdict.member import Member
 from unmask.verdict.scores import clip_frames
@@ -16,7 +16,7 @@ from unmask.verdict.scores import clip_frames
 
 def draw_heat_maps(
     member: Member, faces: Sequence[KeptFace], track: Track
-) -> tuple[HeatMaps, list[EvidencePicture]]:
+) -> tuple[HeatMapSummary, list[EvidencePicture]]:
     """Explain a clip by a model, a picture for each of its faces.
 
     Args:
@@ -33,6 +33,8 @@ def draw_heat_maps(
         for face, image in zip(faces, images, strict=True)
     ]  # fmt: skip
     return (
-        HeatMaps(member.name, track.track_id, found.method, found.words, found.scale, found.unit),
+        HeatMapSummary(
+            member.name, track.track_id, found.method, found.words, found.scale, found.unit
+        ),
         pictures,
     )

@@ -23,7 +23,7 @@ PLOT: Final = 120
 
 
 @dataclass(frozen=True)
-class Timeline:
+class ScoreTimeline:
     """The score of one person over the file, in the coordinates of a drawing.
 
     Args:
@@ -82,7 +82,7 @@ def picture_uri(picture: EvidencePicture) -> str:
     return data_uri(picture.content, picture.mime)
 
 
-def timelines(evidence: Evidence) -> list[Timeline]:
+def timelines(evidence: Evidence) -> list[ScoreTimeline]:
     """Lay out a timeline for each person; none for a file of one frame."""
     if len(evidence.frames) < 2:
         return []
@@ -92,7 +92,9 @@ def timelines(evidence: Evidence) -> list[Timeline]:
     return [_timeline(track, evidence, start, end, unit) for track in evidence.tracks]
 
 
-def _timeline(track: Track, evidence: Evidence, start: float, end: float, unit: str) -> Timeline:
+def _timeline(
+    track: Track, evidence: Evidence, start: float, end: float, unit: str
+) -> ScoreTimeline:
     def x_of(seconds: float) -> float:
         return round(LEFT + 6 + (WIDTH - LEFT - 16) * (seconds - start) / max(end - start, 1e-9), 1)
 
@@ -112,7 +114,9 @@ def _timeline(track: Track, evidence: Evidence, start: float, end: float, unit: 
         lines.append((x1 - 2, x2 + 2, _y(clip.score), tip))
     values = [start + (end - start) * part / 4 for part in range(5)]
     ticks = [(x_of(value), _time(value, unit)) for value in values]
-    return Timeline(track, dots, lines, (_y(evidence.band.upper), _y(evidence.band.lower)), ticks)
+    return ScoreTimeline(
+        track, dots, lines, (_y(evidence.band.upper), _y(evidence.band.lower)), ticks
+    )
 
 
 def _y(score: float) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from unmask.evaluation.verdicts import Verdict
 from unmask.prepare.video import encoded
 from unmask.verdict.evidence import EvidencePicture, Track
-from unmask.verdict.faces import KeptFace, Thumbnail
+from unmask.verdict.faces import FrameThumbnail, KeptFace
 from unmask.video.sampling import uniform_frame_indices
 
 Image = NDArray[np.uint8]
@@ -26,7 +26,7 @@ COLOURS: Final[dict[Verdict, tuple[int, int, int]]] = {
 
 
 def frame_pictures(
-    thumbnails: Sequence[Thumbnail], tracks: Sequence[Track]
+    thumbnails: Sequence[FrameThumbnail], tracks: Sequence[Track]
 ) -> list[EvidencePicture]:
     """Mark every person in the small frames that were kept."""
     return [_marked(thumbnail, tracks) for thumbnail in thumbnails]
@@ -47,7 +47,7 @@ def crop_pictures(faces: Sequence[KeptFace], tracks: Sequence[Track]) -> list[Ev
     return pictures
 
 
-def _marked(thumbnail: Thumbnail, tracks: Sequence[Track]) -> EvidencePicture:
+def _marked(thumbnail: FrameThumbnail, tracks: Sequence[Track]) -> EvidencePicture:
     image = thumbnail.image.copy()
     names = []
     for track in tracks:

@@ -16,7 +16,7 @@ from unmask.verdict.evidence import (
     Evidence,
     EvidencePicture,
     FrameSeen,
-    HeatMaps,
+    HeatMapSummary,
     Input,
     Model,
     Track,
@@ -25,9 +25,9 @@ from unmask.verdict.faces import Cut, FoundFaces, find_faces
 from unmask.verdict.heat import draw_heat_maps
 from unmask.verdict.member import Member, cuts_of, open_members
 from unmask.verdict.pictures import crop_pictures, frame_pictures
-from unmask.verdict.progress import OnStage, ShouldStop, Watch
+from unmask.verdict.progress import OnStage, Progress, ShouldStop
 from unmask.verdict.scores import MemberScores, score_faces
-from unmask.verdict.source import InputLimits, Source, duration, opened
+from unmask.verdict.source import InputLimits, OpenInput, duration, opened
 from unmask.verdict.tracks import joint_score, make_tracks
 from unmask.verdict.voting import Voting, make_voting
 from unmask.video.sampling import RateSampling, SamplingPolicy, UniformSampling
@@ -90,14 +90,14 @@ class Predictor:
             path: A video, an image, a folder of images or a zip of them.
             num_frames: Frames to look at, spread over the whole video, in place of the sampling.
             min_face_prob: Least probability of a face, instead of the predictor's.
-            on_stage: Told of progress; see :class:`~unmask.verdict.progress.Watch`.
+            on_stage: Told of progress; see :class:`~unmask.verdict.progress.Progress`.
             should_stop: Asked often whether to give up.
 
         Raises:
             VideoError: If the file cannot be used; a file without a face is no error.
             CancelledError: If ``should_stop`` said so.
         """
-        watch = Watch(on_stage, should_stop)
+        progress = Progress(on_stage, should_stop)
         sampling = UniformSampling(num_frames) if num_frames is not None else self.sampling
         cuts, places = cuts_of(
             self.members,
@@ -105,35 +105,35 @@ class Predictor:
             min_face_prob=self.min_face_prob if min_face_prob is None else min_face_prob,
         )
         cuts = [
-            replace(cut, extractor=self.limits.apply(cut.extractor, ask=watch.check))
+            replace(cut, extractor=self.limits.apply(cut.extractor, ask=progress.check))
             for cut in cuts
         ]
         with opened(Path(path), self.limits) as source:
-            found = find_faces(source, cuts, limits=self.limits, watch=watch)
+            found = find_faces(source, cuts, limits=self.limits, progress=progress)
             spread = _spread(sampling, self.members[0], found)
             scores = [
-                score_faces(member, found.faces[place], spread=spread, watch=watch)
+                score_faces(member, found.faces[place], spread=spread, progress=progress)
                 for member, place in zip(self.members, places, strict=True)
             ]
             tracks = make_tracks(self.members, scores, found, places, self.voting)
-            watch.at("pictures", 0.95)
-            with watch.timing("pictures"):
+            progress.at("pictures", 0.95)
+            with progress.timing("pictures"):
                 heat, hot = self._heat_maps(found, tracks, scores[0], places[0])
                 marked = frame_pictures(found.thumbnails, tracks)
                 pictures = (*marked, *crop_pictures(found.faces[0], tracks), *hot)
-            evidence = self._evidence(source, found, tracks, scores, cuts[0], watch)
+            evidence = self._evidence(source, found, tracks, scores, cuts[0], progress)
             evidence = replace(evidence, heat_maps=heat, pictures=pictures)
-        watch.at("done", 1.0)
+        progress.at("done", 1.0)
         return evidence
 
     def _evidence(
         self,
-        source: Source,
+        source: OpenInput,
         found: FoundFaces,
         tracks: tuple[Track, ...],
         scores: Sequence[MemberScores],
         cut: Cut,
-        watch: Watch,
+        progress: Progress,
     ) -> Evidence:
         decider = most_suspicious(tracks)
         video = [score.video for score in scores]
@@ -154,12 +154,12 @@ class Predictor:
             ),
             settings=_settings(cut, self.members[0]),
             versions=package_versions(),
-            seconds={part: round(value, 3) for part, value in watch.seconds.items()},
+            seconds={part: round(value, 3) for part, value in progress.seconds.items()},
         )
 
     def _heat_maps(
         self, found: FoundFaces, tracks: tuple[Track, ...], scores: MemberScores, place: int
-    ) -> tuple[HeatMaps | None, list[EvidencePicture]]:
+    ) -> tuple[HeatMapSummary | None, list[EvidencePicture]]:
         """Explain the most suspicious clip of the person who decided, by the first model."""
         decider = most_suspicious(tracks)
         if not self.heat_maps or decider is None:
@@ -210,7 +210,7 @@ def _reason(decider: Track | None, tracks: Sequence[Track], found: FoundFaces) -
     return f"{decider.name.capitalize()} of {len(tracks)} decides. {decider.reason}"
 
 
-def _input_of(source: Source, found: FoundFaces) -> Input:
+def _input_of(source: OpenInput, found: FoundFaces) -> Input:
     timeline = found.timeline
     return Input(
         name=source.name,

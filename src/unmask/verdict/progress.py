@@ -17,7 +17,7 @@ class CancelledError(UnmaskError):
     """Somebody asked to stop."""
 
 
-class Watch:
+class Progress:
     """Tell whoever waits how far the work is, and stop where they ask for it.
 
     Args:

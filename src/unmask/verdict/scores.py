@@ -16,7 +16,7 @@ from unmask.evaluation.aggregate import TOP_K, video_scores
 from unmask.models.detector import FrameDetector, fake_scores
 from unmask.verdict.faces import KeptFace
 from unmask.verdict.member import Member
-from unmask.verdict.progress import Watch
+from unmask.verdict.progress import Progress
 
 # Given the length of a track, the places of each clip's crops in it.
 Layout = Callable[[int], list[list[int]]]
@@ -57,7 +57,7 @@ class MemberScores:
 
 
 def score_faces(
-    member: Member, faces: Sequence[KeptFace], *, spread: str | None, watch: Watch
+    member: Member, faces: Sequence[KeptFace], *, spread: str | None, progress: Progress
 ) -> MemberScores:
     """Score every person of a file with one model.
 
@@ -73,9 +73,9 @@ def score_faces(
     clips = []
     requests = list(_requests(table, member.recipe.layout, spread))
     for number, (track_id, index, places) in enumerate(requests):
-        with watch.timing("network"):
+        with progress.timing("network"):
             clips.append(_scored(member, faces, track_id, index, places))
-        watch.at("scores", 0.7 + 0.25 * (number + 1) / len(requests))
+        progress.at("scores", 0.7 + 0.25 * (number + 1) / len(requests))
     return MemberScores(tuple(clips), *_aggregated(member, clips))
 
 

@@ -74,7 +74,7 @@ class InputLimits:
 
 
 @dataclass(frozen=True)
-class Source:
+class OpenInput:
     """An input that is open.
 
     Args:
@@ -93,7 +93,7 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path, limits: InputLimits) -> Iterator[Source]:
+def opened(path: Path, limits: InputLimits) -> Iterator[OpenInput]:
     """Find out what an input is and open it.
 
     Args:
@@ -123,9 +123,9 @@ def opened(path: Path, limits: InputLimits) -> Iterator[Source]:
         facts = {"name": name, "kind": kind, "sha256": digest, "num_bytes": num_bytes}
         if kind == "zip":
             with unpacked_frames(path, limits.archive) as inner:
-                yield Source(path=inner, read_as="frames", **facts)  # type: ignore[arg-type]
+                yield OpenInput(path=inner, read_as="frames", **facts)  # type: ignore[arg-type]
         else:
-            yield Source(path=path, read_as=kind, **facts)  # type: ignore[arg-type]
+            yield OpenInput(path=path, read_as=kind, **facts)  # type: ignore[arg-type]
     except VideoError as error:
         sentence = str(error).replace(str(inner), name).replace(str(path), name)
         raise VideoError(sentence, reason=error.reason) from error

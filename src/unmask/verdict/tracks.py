@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from unmask.verdict.evidence import Clip, FaceSeen, Track, Vote
+from unmask.verdict.evidence import ClipScore, FaceSeen, Track, Vote
 from unmask.verdict.faces import FoundFaces, KeptFace
 from unmask.verdict.member import Member
 from unmask.verdict.scores import MemberScores
@@ -96,13 +96,13 @@ def _clips(
     found: FoundFaces,
     places: Sequence[int],
     track_id: int,
-) -> tuple[Clip, ...]:
+) -> tuple[ClipScore, ...]:
     clips = []
     for member, one, place in zip(members, scores, places, strict=True):
         for clip in (clip for clip in one.clips if clip.track_id == track_id):
             crops = [found.faces[place][index].crop for index in clip.places]
             clips.append(
-                Clip(
+                ClipScore(
                     model=member.name,
                     index=clip.index,
                     frames=tuple(crop.frame_index for crop in crops),
