@@ -54,6 +54,19 @@ format: $(INSTALLED)  ## Format the code and fix what can be fixed
 lock: $(INSTALLED)  ## Renew constraints.txt from what is installed
 	$(BIN)/pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' > constraints.txt
 
+.PHONY: release-notes
+release-notes:  ## Print this version's section of CHANGELOG.md; TAG=v0.1.0 checks it for a release
+	@$(PYTHON) .ci/release_notes.py $(TAG)
+
+.PHONY: wheel
+wheel: $(INSTALLED)  ## Build dist/, and install the wheel in an environment of its own
+	rm -rf dist build/fresh
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(PYTHON) -m venv build/fresh
+	build/fresh/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  dist/unmask-*.whl
+	cd build && fresh/bin/unmask --version
+
 .PHONY: clean
 clean:  ## Delete caches and builds, but neither data nor outputs
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -32,8 +32,8 @@ from unmask.data.batch import Clip
 from unmask.data.dataset import ClipLayout, FaceClips, read_crop
 from unmask.data.store import FaceStore
 from unmask.faces.extract import FaceExtractor
+from unmask.prepare.preparation import ImageFormat, Preparation
 from unmask.prepare.run import prepare
-from unmask.prepare.video import ImageFormat
 from unmask.training.datamodule import make_loader
 from unmask.video.sampling import UniformSampling
 
@@ -101,10 +101,9 @@ def measure(
     make_clip(clip, seed=0, width=640, height=480, seconds=4, gop=250)
     prepare(
         videos_table([clip], arguments.root),
+        Preparation(FaceExtractor(sampling=UniformSampling(100)), image_format),
         root=arguments.root,
         store_dir=folder,
-        extractor=FaceExtractor(sampling=UniformSampling(100)),
-        image_format=image_format,
     )
     store = multiply(folder, arguments.crops)
     paths = [folder / path for path in store.faces["crop_path"]]

@@ -39,6 +39,7 @@ from unmask.data.manifest import read_table
 from unmask.faces.boxes import iou
 from unmask.faces.extract import FaceExtractor
 from unmask.faces.mtcnn import cascade
+from unmask.prepare.preparation import Preparation
 from unmask.prepare.run import prepare
 from unmask.prepare.workers import run_in_workers
 from unmask.video.reader import PyAVReader
@@ -89,7 +90,7 @@ def run_unmask(
     with tempfile.TemporaryDirectory() as folder:
         start, cpu_start = time.perf_counter(), cpu_seconds()
         videos = videos_table(paths, root, copies)
-        prepare(videos, root=root, store_dir=Path(folder), extractor=extractor)
+        prepare(videos, Preparation(extractor), root=root, store_dir=Path(folder))
         seconds, cpu = time.perf_counter() - start, cpu_seconds() - cpu_start
         return seconds, cpu, read_table(Path(folder) / "faces.parquet", "faces")
 

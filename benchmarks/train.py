@@ -48,6 +48,7 @@ from unmask.data.dataset import ClipLayout
 from unmask.data.samplers import NaturalSampling
 from unmask.data.store import FaceStore
 from unmask.faces.extract import FaceExtractor
+from unmask.prepare.preparation import Preparation
 from unmask.prepare.run import prepare
 from unmask.training.callbacks.speed import ChannelsLast
 from unmask.training.datamodule import ClipDataModule, TrainingSet
@@ -209,7 +210,8 @@ def make_store(folder: Path, clips: int, frames: int) -> FaceStore:
     video = folder / "clip.mp4"
     make_clip(video, seed=0, width=640, height=480, seconds=4, gop=30)
     extractor = FaceExtractor(sampling=UniformSampling(frames))
-    prepare(videos_table([video], folder), root=folder, store_dir=folder / "s", extractor=extractor)
+    table = videos_table([video], folder)
+    prepare(table, Preparation(extractor), root=folder, store_dir=folder / "s")
     store = multiply(folder / "s", clips * frames)
     # Twice the same videos: a split to train on and, real and fake, one to score.
     videos = store.videos.assign(split="train", label=0, video_id="a")

@@ -6,8 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from unmask.app.inputs import pick_input
-from unmask.app.models import Judge, Question
-from unmask.app.session import settings_of
+from unmask.app.models import ModelPool, Question
 from unmask.core.errors import ConfigError, VideoError
 from unmask.verdict.models import LocalModel
 from unmask.verdict.source import InputLimits
@@ -65,9 +64,9 @@ def test_a_setting_out_of_bounds_is_named(changes: dict[str, object], problem: s
         "models": ["a"], "voting": "soft", "num_frames": 10, "min_face_prob": 0.9,
         "heat_maps": False,
     }  # fmt: skip
-    assert settings_of(**good).num_frames == 10
+    assert Question.of(**good).num_frames == 10
     with pytest.raises(ConfigError, match=problem):
-        settings_of(**(good | changes))
+        Question.of(**(good | changes))
 
 
 @pytest.mark.parametrize(("sent", "asked"), [(0, None), (None, None), (0.9, 0.9), ("0.01", 0.01)])
@@ -86,8 +85,8 @@ def test_nothing_or_0_asks_for_faces_as_in_training(
             seen.append(min_face_prob)
 
     monkeypatch.setattr("unmask.app.models.Predictor", Asked)
-    judge = Judge([LocalModel(tmp_path / "m.ckpt", None)], limits=InputLimits())
-    judge.ask(tmp_path / "v.mp4", settings_of(["m"], "soft", 0, sent, False))
+    pool = ModelPool([LocalModel(tmp_path / "m.ckpt", None)], limits=InputLimits())
+    pool.predict(tmp_path / "v.mp4", Question.of(["m"], "soft", 0, sent, False))
     assert seen == [asked]
 
 

@@ -1,4 +1,4 @@
-"""What the gate lets through, and what it changes."""
+"""What the guard lets through, and what it changes."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from unmask.app.middleware import SEAL, Gate
+from unmask.app.middleware import SEAL, GuardMiddleware
 
 
 class Behind:
@@ -33,7 +33,12 @@ class Behind:
 
 
 def ask(
-    gate: Gate, path: str, *, method: str = "GET", body: bytes = b"", claims: int | None = None
+    guard: GuardMiddleware,
+    path: str,
+    *,
+    method: str = "GET",
+    body: bytes = b"",
+    claims: int | None = None,
 ) -> tuple[int, bytes, dict[bytes, bytes]]:
     """Return status, body and headers."""
     parts = [body[start : start + 1000] for start in range(0, len(body), 1000)] or [b""]
@@ -51,14 +56,14 @@ def ask(
 
     headers = [] if claims is None else [(b"content-length", str(claims).encode())]
     scope = {"type": "http", "path": path, "method": method, "headers": headers}
-    asyncio.run(gate(scope, receive, send))
+    asyncio.run(guard(scope, receive, send))
     text = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], text, dict(sent[0]["headers"])
 
 
-def make_gate(folder: Path, behind: Behind | None = None, **limits: int) -> Gate:
+def make_guard(folder: Path, behind: Behind | None = None, **limits: int) -> GuardMiddleware:
     bounds = {"max_bytes": 10_000, "max_waiting_bytes": 20_000} | limits
-    return Gate(behind or Behind(), folder=folder, **bounds)
+    return GuardMiddleware(behind or Behind(), folder=folder, **bounds)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,7 @@ def make_gate(folder: Path, behind: Behind | None = None, **limits: int) -> Gate
 )  # fmt: skip
 def test_what_the_page_does_not_need_is_not_there(path: str, tmp_path: Path) -> None:
     behind = Behind()
-    status, _, _ = ask(make_gate(tmp_path, behind), path)
+    status, _, _ = ask(make_guard(tmp_path, behind), path)
     assert status == 404
     assert not behind.was_asked
 
@@ -84,7 +89,7 @@ def test_what_the_page_does_not_need_is_not_there(path: str, tmp_path: Path) -> 
 def test_what_the_page_needs_is_there_and_may_fetch_nothing_elsewhere(
     path: str, tmp_path: Path
 ) -> None:
-    status, _, headers = ask(make_gate(tmp_path), path)
+    status, _, headers = ask(make_guard(tmp_path), path)
     assert status == 200
     assert b"default-src 'self'" in headers[b"content-security-policy"]
 
@@ -96,7 +101,7 @@ def test_an_upload_is_named_by_the_seal_and_lies_in_a_folder_of_its_own(tmp_path
         (tmp_path / "same/v.mp4").write_bytes(b"film")
         behind = Behind(json.dumps([str(tmp_path / "same/v.mp4")]).encode())
         status, text, headers = ask(
-            make_gate(tmp_path, behind), "/gradio_api/upload", method="POST", body=b"x"
+            make_guard(tmp_path, behind), "/gradio_api/upload", method="POST", body=b"x"
         )
         assert (status, int(headers[b"content-length"])) == (200, len(text))
         said += json.loads(text)
@@ -109,12 +114,12 @@ def test_an_upload_is_named_by_the_seal_and_lies_in_a_folder_of_its_own(tmp_path
 
 def test_a_request_reaches_the_upload_by_its_seal_alone(tmp_path: Path) -> None:
     behind = Behind()
-    gate = make_gate(tmp_path, behind)
+    guard = make_guard(tmp_path, behind)
     body = json.dumps({"data": [{"path": f"{SEAL}/token/v.mp4"}]}).encode()
-    ask(gate, "/gradio_api/queue/join", method="POST", body=body)
+    ask(guard, "/gradio_api/queue/join", method="POST", body=body)
     assert json.loads(behind.received) == {"data": [{"path": f"{tmp_path}/token/v.mp4"}]}
     status, _, _ = ask(
-        gate, "/gradio_api/queue/join", method="POST", body=f'"{tmp_path}/x"'.encode()
+        guard, "/gradio_api/queue/join", method="POST", body=f'"{tmp_path}/x"'.encode()
     )
     assert status == 400
 
@@ -124,26 +129,26 @@ def test_no_answer_names_the_folder(kind: bytes, tmp_path: Path) -> None:
     # Events come whole; other text may be cut anywhere.
     padding = b"" if kind == b"text/event-stream" else b"x" * 3
     body = padding + str(tmp_path).encode() + b'/token/v.mp4"' + b" " * (len(str(tmp_path)) + 13)
-    _, text, _ = ask(make_gate(tmp_path, Behind(body, kind)), "/config")
+    _, text, _ = ask(make_guard(tmp_path, Behind(body, kind)), "/config")
     assert str(tmp_path).encode() not in text
     assert f"{SEAL}/token".encode() in text
 
 
 def test_too_much_is_refused_before_or_while_it_comes(tmp_path: Path) -> None:
-    gate = make_gate(tmp_path)
-    status, text, _ = ask(gate, "/gradio_api/upload", method="POST", claims=10**9)
+    guard = make_guard(tmp_path)
+    status, text, _ = ask(guard, "/gradio_api/upload", method="POST", claims=10**9)
     assert (status, b"The file has more than 0 MiB" in text) == (413, True)
     behind = Behind()
-    liar = make_gate(tmp_path, behind)
+    liar = make_guard(tmp_path, behind)
     ask(liar, "/gradio_api/upload", method="POST", body=b"x" * 200_000, claims=10)
     assert len(behind.received) <= 10_000 + 2**16
-    status, _, _ = ask(gate, "/gradio_api/queue/join", method="POST", body=b"x" * 300_000)
+    status, _, _ = ask(guard, "/gradio_api/queue/join", method="POST", body=b"x" * 300_000)
     assert status == 413
 
 
 def test_uploads_that_wait_are_bounded(tmp_path: Path) -> None:
     (tmp_path / "waiting").write_bytes(bytes(19_000))
-    status, text, _ = ask(make_gate(tmp_path), "/gradio_api/upload", method="POST", claims=5_000)
+    status, text, _ = ask(make_guard(tmp_path), "/gradio_api/upload", method="POST", claims=5_000)
     assert (status, b"try again later" in text) == (503, True)
 
 
@@ -168,7 +173,7 @@ class Slow:
 @pytest.mark.parametrize("claims", [True, False])
 def test_uploads_that_come_together_are_bounded_together(claims: bool, tmp_path: Path) -> None:
     slow = Slow(tmp_path)
-    gate = Gate(slow, folder=tmp_path, max_bytes=10_000, max_waiting_bytes=80_000)
+    guard = GuardMiddleware(slow, folder=tmp_path, max_bytes=10_000, max_waiting_bytes=80_000)
     statuses: list[int] = []
 
     async def upload() -> None:
@@ -185,7 +190,7 @@ def test_uploads_that_come_together_are_bounded_together(claims: bool, tmp_path:
 
         headers = [(b"content-length", b"10000")] if claims else []
         scope = {"type": "http", "path": "/gradio_api/upload", "method": "POST", "headers": headers}
-        await gate(scope, receive, send)
+        await guard(scope, receive, send)
 
     async def all_at_once() -> None:
         # What has come counts once, and not a second time as what is on its way.
@@ -205,13 +210,13 @@ def test_uploads_that_come_together_are_bounded_together(claims: bool, tmp_path:
 
 
 def test_room_that_an_upload_took_is_given_back(tmp_path: Path) -> None:
-    gate = make_gate(tmp_path, Behind(b"no upload"))
+    guard = make_guard(tmp_path, Behind(b"no upload"))
     for _ in range(5):
         status, _, _ = ask(
-            gate, "/gradio_api/upload", method="POST", body=b"x" * 9_000, claims=9_000
+            guard, "/gradio_api/upload", method="POST", body=b"x" * 9_000, claims=9_000
         )
         assert status == 200
-    broken = Gate(_fail, folder=tmp_path, max_bytes=10_000, max_waiting_bytes=20_000)
+    broken = GuardMiddleware(_fail, folder=tmp_path, max_bytes=10_000, max_waiting_bytes=20_000)
     for _ in range(5):
         with pytest.raises(OSError, match="full"):
             ask(broken, "/gradio_api/upload", method="POST", body=b"x" * 9_000, claims=9_000)
@@ -225,7 +230,7 @@ def test_an_upload_that_stands_still_is_ended_and_gives_its_room_back(tmp_path: 
             assert message["body"] == b"x"
         ended.append(message["type"])
 
-    gate = Gate(
+    guard = GuardMiddleware(
         reading, folder=tmp_path, max_bytes=10_000, max_waiting_bytes=10_000, idle_seconds=0.05
     )
     headers = [(b"content-length", b"10000")]
@@ -237,7 +242,7 @@ def test_an_upload_that_stands_still_is_ended_and_gives_its_room_back(tmp_path: 
         async def receive() -> Any:
             return parts.pop() if parts else await asyncio.Event().wait()
 
-        await gate(scope, receive, _fail)
+        await guard(scope, receive, _fail)
 
     async def one_after_the_other() -> None:
         await upload()
@@ -253,5 +258,5 @@ async def _fail(*_: Any) -> None:
 
 def test_a_websocket_is_not_answered(tmp_path: Path) -> None:
     behind = Behind()
-    asyncio.run(make_gate(tmp_path, behind)({"type": "websocket", "path": "/"}, None, None))  # type: ignore[arg-type]
+    asyncio.run(make_guard(tmp_path, behind)({"type": "websocket", "path": "/"}, None, None))  # type: ignore[arg-type]
     assert not behind.was_asked

@@ -1,8 +1,9 @@
-"""How long a file, a function and a line of docs may be; and that docs name tests that exist."""
+"""How long files, functions and lines of docs are, who imports whom, and what docs name."""
 
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,12 @@ def test_files_and_functions_stay_short(path: Path) -> None:
     assert [(name, n) for name, n in functions if n > MOST_LINES_OF_A_FUNCTION] == []
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_docstrings_and_comments_use_words_of_the_field(path: Path) -> None:
+    words = r"\b(?:says? of|whatever|likewise)\b|: As there"
+    assert re.findall(words, path.read_text(), re.IGNORECASE) == []
+
+
 def test_prose_is_wrapped_and_tables_code_and_pictures_may_be_longer() -> None:
     words = "word " * 30
     assert long_lines(f"{words}\n\n| {words}|\n\n    {words}\n![{words}](a.png)\n") == [1]
@@ -80,3 +87,49 @@ def test_every_row_of_the_table_names_tests_that_exist(row: list[str]) -> None:
     tests = named_in(row[-1])
     assert tests
     assert [name for name in tests if not list((ROOT / "tests").rglob(name))] == []
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in SOURCES}
+
+
+def imports_of(node: ast.AST) -> Iterator[str]:
+    """Yield every module of the package that code imports, in functions, too, but for typing."""
+    for child in ast.iter_child_nodes(node):
+        names: list[str] = []
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            for other in child.orelse:
+                yield from imports_of(other)
+            continue
+        if isinstance(child, ast.Import):
+            names = [alias.name for alias in child.names]
+        elif isinstance(child, ast.ImportFrom):
+            found = [f"{child.module}.{alias.name}" for alias in child.names]
+            names = [name if name in MODULES else str(child.module) for name in found]
+        yield from (name for name in names if name in MODULES)
+        yield from imports_of(child)
+
+
+def test_imports_in_functions_count_and_those_for_typing_do_not() -> None:
+    source = (
+        "import unmask.core.files\n"
+        "if TYPE_CHECKING:\n    from unmask.core import labels\n"
+        "def f():\n    from unmask.core.errors import DataError\n"
+        "    from unmask.core import cores\n"
+    )
+    assert list(imports_of(ast.parse(source))) == [
+        "unmask.core.files",
+        "unmask.core.errors",
+        "unmask.core.cores",
+    ]
+
+
+def test_no_modules_import_each_other_not_even_lazily() -> None:
+    graph = {name: set(imports_of(ast.parse(MODULES[name].read_text()))) for name in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"These import each other: {' <- '.join(error.args[1])}.")

@@ -1,12 +1,13 @@
-"""Gradio's view of :class:`unmask.app.session.Desk`: values of components in, updates out."""
+"""Gradio's view of :class:`unmask.app.session.Sessions`: values of components in, updates out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import gradio as gr
 
 from unmask.app.html import STAGES, details_html, download_html, label_of, sentence_html
-from unmask.app.session import Answer, Desk, settings_of
+from unmask.app.models import Question
+from unmask.app.session import Answer, Sessions
 from unmask.verdict.page import render_fragment
 
 # A run without a page, such as a plain POST, has no session of its own.
@@ -14,65 +15,56 @@ _NO_SESSION: Final = "none"
 _PROGRESS: Final = gr.Progress()
 
 
-class Buttons:
-    """What each button does."""
+class Handlers:
+    """What each button does.
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    Gradio calls with the values of a button's inputs, in the order in which the page names them.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
 
     def ask(
         self,
-        case: str | None,
-        folder: str | None,
-        image: str | None,
-        video: str | None,
-        models: object,
-        voting: object,
-        num_frames: object,
-        min_face_prob: object,
-        heat_maps: object,
         request: gr.Request,
         progress: gr.Progress = _PROGRESS,
+        *values: Any,  # noqa: ANN401 - the case, the three uploads, and the settings
     ) -> list[Any]:
         """Judge what was uploaded, or the case again, and fill the page."""
-        values = (models, voting, num_frames, min_face_prob, heat_maps)
-        return filled(self._ask((folder, image, video), values, request, progress, previous=case))
+        case, folder, image, video, *settings = values
+        uploads = (folder, image, video)
+        return filled(self._ask(uploads, settings, request, progress, previous=case))
 
     def ask_example(self, name: str) -> Callable[..., list[Any]]:
         """Return what the button of an example does."""
 
         def ask(
-            case: str | None,
-            models: object,
-            voting: object,
-            num_frames: object,
-            min_face_prob: object,
-            heat_maps: object,
             request: gr.Request,
             progress: gr.Progress = _PROGRESS,
+            *values: Any,  # noqa: ANN401 - the case and the settings
         ) -> list[Any]:
-            values = (models, voting, num_frames, min_face_prob, heat_maps)
+            case, *settings = values
             none = (None, None, None)
-            asked = self._ask(none, values, request, progress, previous=case, example=name)
+            asked = self._ask(none, settings, request, progress, previous=case, example=name)
             return filled(asked)
 
         return ask
 
     def arrive(self, request: gr.Request) -> None:
         """Note the question before it waits for its turn."""
-        self._desk.arrive(_session(request))
+        self._sessions.arrive(_session(request))
 
     def stop(self, request: gr.Request) -> None:
         """Stop this visitor's question."""
-        self._desk.stop(_session(request))
+        self._sessions.stop(_session(request))
 
     def leave(self, request: gr.Request) -> None:
         """Remove what a closed page has left."""
-        self._desk.leave(_session(request))
+        self._sessions.leave(_session(request))
 
     def flag(self, case: str | None, note: str) -> str:
         """Keep the case that is shown."""
-        return sentence_html(self._desk.flag(case, str(note or "")))
+        return sentence_html(self._sessions.flag(case, str(note or "")))
 
     def verdict(
         self,
@@ -88,8 +80,8 @@ class Buttons:
         progress: gr.Progress = _PROGRESS,
     ) -> dict[str, Any]:
         """Judge a file: its `case`, a `note` on the inputs, and the `evidence` of evidence.json."""
-        values = (models, voting, num_frames, min_face_prob, heat_maps)
-        answer = self._ask((folder, image, video), values, request, progress)
+        settings = (models, voting, num_frames, min_face_prob, heat_maps)
+        answer = self._ask((folder, image, video), settings, request, progress)
         if answer.evidence is None:
             raise gr.Error(answer.sentence, print_exception=False)
         return {
@@ -100,21 +92,21 @@ class Buttons:
 
     def keep(self, case: str, note: str) -> str:
         """Flag a case: keep its upload, evidence and page on the server."""
-        return self._desk.flag(str(case), str(note or ""))
+        return self._sessions.flag(str(case), str(note or ""))
 
     def _ask(
         self,
         uploads: tuple[str | None, str | None, str | None],
-        values: tuple[object, object, object, object, object],
+        settings: Sequence[object],
         request: gr.Request,
         progress: gr.Progress,
         *,
         previous: str | None = None,
         example: str | None = None,
     ) -> Answer:
-        return self._desk.ask(
+        return self._sessions.ask(
             uploads,
-            lambda: settings_of(*values),
+            lambda: Question.of(*settings),
             session=_session(request),
             previous=previous,
             example=example,

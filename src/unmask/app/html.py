@@ -104,7 +104,7 @@ def download_html(evidence: Evidence, case: str) -> str:
 
 
 def warning_html(models: Mapping[str, LocalModel]) -> str:
-    """Say plainly which models have only seen synthetic people."""
+    """Name plainly which models have only seen synthetic people."""
     names = [f"'{escape(name)}'" for name, model in models.items() if model.is_synthetic]
     if not names:
         return ""

@@ -5,17 +5,18 @@ from pathlib import Path
 import gradio as gr
 from starlette.middleware import Middleware
 
-from unmask.app.middleware import Gate
+from unmask.app.middleware import GuardMiddleware
 from unmask.app.page import STYLE
-from unmask.app.serving import UPLOADS_KEPT, Serving
+from unmask.app.uploads import UPLOADS_KEPT
+from unmask.config.schema import AppConfig
 from unmask.core.errors import ConfigError
 
 
-def launch(page: gr.Blocks, serving: Serving, *, uploads: Path, max_bytes: int) -> str:
+def launch(page: gr.Blocks, config: AppConfig, *, uploads: Path, max_bytes: int) -> str:
     """Start the server in a thread of its own.
 
     Args:
-        serving: Where, and within which bounds.
+        config: Where, and how many questions may wait.
         uploads: Where Gradio puts uploads.
 
     Returns:
@@ -26,14 +27,17 @@ def launch(page: gr.Blocks, serving: Serving, *, uploads: Path, max_bytes: int) 
     """
     fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
     theme = gr.themes.Base(font=_plain(fonts), font_mono=_plain(["ui-monospace", "monospace"]))
-    gate = Middleware(
-        Gate, folder=uploads, max_bytes=max_bytes, max_waiting_bytes=UPLOADS_KEPT * max_bytes
+    guard = Middleware(
+        GuardMiddleware,
+        folder=uploads,
+        max_bytes=max_bytes,
+        max_waiting_bytes=UPLOADS_KEPT * max_bytes,
     )
-    page.queue(max_size=serving.queue_limit)
+    page.queue(max_size=config.queue_limit)
     try:
         _, url, _ = page.launch(
-            server_name=serving.host,
-            server_port=serving.port or None,
+            server_name=config.host,
+            server_port=config.port or None,
             share=False,
             inbrowser=False,
             prevent_thread_lock=True,
@@ -50,11 +54,11 @@ def launch(page: gr.Blocks, serving: Serving, *, uploads: Path, max_bytes: int) 
             state_session_capacity=1_000,
             theme=theme,
             css=STYLE,
-            app_kwargs={"middleware": [gate]},
+            app_kwargs={"middleware": [guard]},
         )
     except OSError as error:
         raise ConfigError(
-            f"The page cannot be served at {serving.host}:{serving.port}: the port is taken, or "
+            f"The page cannot be served at {config.host}:{config.port}: the port is taken, or "
             "the address is not this machine's. Choose another with port=<number> (0: any)."
         ) from error
     return str(url)

@@ -49,13 +49,13 @@ HEADERS: Final = [
 ]
 
 
-class Gate:
+class GuardMiddleware:
     """ASGI middleware.
 
     Args:
         folder: Where Gradio puts uploads.
-        max_waiting_bytes: Of all uploads that wait to be judged or are on their way; beyond it new
-            ones are refused.
+        max_waiting_bytes: Limit of all uploads that wait to be judged or are on their way; beyond,
+            new ones are refused.
         idle_seconds: An upload of which nothing comes for so long is ended.
     """
 
@@ -73,7 +73,7 @@ class Gate:
         self._folder = folder
         self._max_bytes = max_bytes
         self._max_waiting_bytes = max_waiting_bytes
-        # Of the uploads on their way: what they may come to, and what of it is here. One event loop
+        # Uploads on their way: their largest size, and the part that is here. One event loop
         # runs all of them, so that no lock is needed.
         self._reserved = 0
         self._received = 0

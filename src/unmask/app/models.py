@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast, get_args
+from typing import Final, Self, cast, get_args
 
 from unmask.app.html import name_of
 from unmask.core.errors import ConfigError, did_you_mean
@@ -58,8 +58,41 @@ class Question:
                 f"The least probability of a face must lie in [0, 1], got {self.min_face_prob:g}."
             )
 
+    @classmethod
+    def of(
+        cls,
+        models: object,
+        voting: object,
+        num_frames: object,
+        min_face_prob: object,
+        heat_maps: object,
+    ) -> Self:
+        """Make a question from what a page or a client sends.
 
-class Judge:
+        Raises:
+            ConfigError: If something is not what it should be.
+        """
+        chosen = models if isinstance(models, list | tuple) else [models] if models else []
+        try:
+            count, least = float(str(num_frames or 0)), float(str(min_face_prob or 0))
+            whole = int(count)
+        except (ValueError, OverflowError) as error:
+            raise ConfigError(
+                "The number of frames and the least probability of a face must be numbers, got "
+                f"{str(num_frames)[:40]!r} and {str(min_face_prob)[:40]!r}."
+            ) from error
+        if whole != count:
+            raise ConfigError(f"The number of frames must be whole, got {count:g}.")
+        return cls(
+            models=tuple(map(str, chosen)),
+            voting=str(voting)[:40],
+            num_frames=whole,
+            min_face_prob=least,
+            heat_maps=bool(heat_maps),
+        )
+
+
+class ModelPool:
     """Local models behind names; the last few combinations stay open.
 
     Args:
@@ -82,7 +115,7 @@ class Judge:
         self._open: OrderedDict[tuple[object, ...], Predictor] = OrderedDict()
         self._lock = threading.Lock()
 
-    def ask(
+    def predict(
         self,
         file: Path,
         question: Question,
@@ -90,7 +123,7 @@ class Judge:
         on_stage: OnStage | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Evidence:
-        """Answer for a file.
+        """Give a verdict on a file.
 
         Raises:
             ConfigError: If a model is unknown, or those chosen cannot vote together.

@@ -7,10 +7,10 @@ import gradio as gr
 from gradio.components.base import Component
 from gradio.components.label import LabelData
 
-from unmask.app.handlers import Buttons
+from unmask.app.handlers import Handlers
 from unmask.app.html import cards_html, warning_html
 from unmask.app.models import MAX_NUM_FRAMES, RULES, Question
-from unmask.app.session import Desk
+from unmask.app.session import Sessions
 
 TITLE: Final = "unmask: is this face real?"
 STYLE: Final = """
@@ -42,14 +42,14 @@ class _Shown:
     flag: gr.Button
 
 
-def make_page(desk: Desk, *, defaults: Question, limits_text: str) -> gr.Blocks:
+def make_page(sessions: Sessions, *, defaults: Question, limits_text: str) -> gr.Blocks:
     """Lay the page out.
 
     Args:
         defaults: What the settings say at first.
         limits_text: What is accepted, in words.
     """
-    buttons, models = Buttons(desk), desk.judge.models
+    handlers, models = Handlers(sessions), sessions.pool.models
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(60, 600)) as page:
         gr.Markdown(f"# {TITLE}")
         gr.HTML(warning_html(models))
@@ -57,30 +57,30 @@ def make_page(desk: Desk, *, defaults: Question, limits_text: str) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
                 uploads = _uploads(limits_text)
-                settings = _settings(desk, defaults)
+                settings = _settings(sessions, defaults)
                 with gr.Row():
                     go = gr.Button("Give a verdict", variant="primary", elem_id="go")
                     cancel = gr.Button("Cancel", elem_id="cancel")
-                examples = _example_buttons(desk)
+                examples = _example_buttons(sessions)
             with gr.Column(scale=3, min_width=300):
                 shown = _answer_parts()
         evidence = gr.HTML(elem_id="evidence")
         with gr.Accordion("The models and their cards", open=False, elem_id="cards"):
             gr.HTML(cards_html(models), elem_classes="cards")
         outputs = [*shown.filled, evidence, case, *uploads]
-        arrived = go.click(buttons.arrive, None, None, **_AT_ONCE)
-        arrived.then(buttons.ask, [case, *uploads, *settings], outputs, **_JUDGING)
+        arrived = go.click(handlers.arrive, None, None, **_AT_ONCE)
+        arrived.then(handlers.ask, [case, *uploads, *settings], outputs, **_JUDGING)
         for name, button in examples.items():
-            arrived = button.click(buttons.arrive, None, None, **_AT_ONCE)
-            arrived.then(buttons.ask_example(name), [case, *settings], outputs, **_JUDGING)
-        cancel.click(buttons.stop, None, None, **_AT_ONCE)
-        page.unload(buttons.leave)  # closed, or reloaded
+            arrived = button.click(handlers.arrive, None, None, **_AT_ONCE)
+            arrived.then(handlers.ask_example(name), [case, *settings], outputs, **_JUDGING)
+        cancel.click(handlers.stop, None, None, **_AT_ONCE)
+        page.unload(handlers.leave)  # closed, or reloaded
         inputs = [case, shown.reason]
         # Named, or it would take the name of the programs' call.
         shown.flag.click(
-            buttons.flag, inputs, shown.flagged, api_name="flag_shown", api_visibility="private"
+            handlers.flag, inputs, shown.flagged, api_name="flag_shown", api_visibility="private"
         )
-        _add_api(buttons, [*uploads, *settings])
+        _add_api(handlers, [*uploads, *settings])
     assert isinstance(page, gr.Blocks)
     return page
 
@@ -126,9 +126,9 @@ def _label() -> gr.Label:
     return label
 
 
-def _settings(desk: Desk, defaults: Question) -> list[Component]:
+def _settings(sessions: Sessions, defaults: Question) -> list[Component]:
     models = gr.Dropdown(
-        list(desk.judge.models), value=list(defaults.models), multiselect=True, label="Models",
+        list(sessions.pool.models), value=list(defaults.models), multiselect=True, label="Models",
         info="Several vote.", elem_id="models",
     )  # fmt: skip
     with gr.Accordion("How to look", open=False, elem_id="settings"):
@@ -145,12 +145,12 @@ def _settings(desk: Desk, defaults: Question) -> list[Component]:
     return [models, voting, num_frames, min_face_prob, heat_maps]
 
 
-def _example_buttons(desk: Desk) -> dict[str, gr.Button]:
-    if not desk.examples:
+def _example_buttons(sessions: Sessions) -> dict[str, gr.Button]:
+    if not sessions.examples:
         return {}
     gr.Markdown("Or an example, of people who do not exist:")
     with gr.Row():
-        return {name: gr.Button(name, size="sm", min_width=90) for name in desk.examples}
+        return {name: gr.Button(name, size="sm", min_width=90) for name in sessions.examples}
 
 
 def _answer_parts() -> _Shown:
@@ -169,11 +169,11 @@ def _answer_parts() -> _Shown:
     return _Shown([sentence, box, label, details, download, flagged], flagged, reason, flag)
 
 
-def _add_api(buttons: Buttons, inputs: list[Component]) -> None:
+def _add_api(handlers: Handlers, inputs: list[Component]) -> None:
     """Add what programs call; docs/app.md describes it."""
     verdict, keep = gr.Button(visible=False), gr.Button(visible=False)
     content = gr.JSON(visible=False, label="answer")
-    verdict.click(buttons.verdict, inputs, content, api_name="verdict", **_ONE_BY_ONE)
+    verdict.click(handlers.verdict, inputs, content, api_name="verdict", **_ONE_BY_ONE)
     case, note = gr.Textbox(visible=False, label="case"), gr.Textbox(visible=False, label="note")
     said = gr.Textbox(visible=False, label="sentence")
-    keep.click(buttons.keep, [case, note], said, api_name="flag")
+    keep.click(handlers.keep, [case, note], said, api_name="flag")

@@ -31,25 +31,14 @@ def serve(config: AppConfig) -> Iterator[str]:
     from unmask.app.html import name_of
     from unmask.app.models import Question
     from unmask.app.server import served
-    from unmask.app.serving import Serving
 
     logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio's requests to itself
     models = _models(config)
-    serving = Serving(
-        host=config.host,
-        port=config.port,
-        device=config.device,
-        queue_limit=config.queue_limit,
-        keep_seconds=config.keep_seconds,
-        flagged_dir=config.flagged_dir,
-        max_flagged_bytes=int(config.max_flagged_mib * MIB),
-        examples=config.examples,
-    )
     defaults = Question(
         (name_of(models[0]),), config.voting, config.num_frames or 0,
         config.min_face_prob or 0.0, config.heat_maps,
     )  # fmt: skip
-    with served(models, defaults=defaults, limits=_limits(config), serving=serving) as url:
+    with served(models, config, defaults=defaults, limits=_limits(config)) as url:
         yield url
 
 

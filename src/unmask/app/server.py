@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from unmask.app.examples import make_examples
-from unmask.app.models import Judge, Question
-from unmask.app.serving import UPLOADS_KEPT, Serving
-from unmask.app.session import Desk
-from unmask.app.uploads import Cases
+from unmask.app.models import ModelPool, Question
+from unmask.app.session import Sessions
+from unmask.app.uploads import UPLOADS_KEPT, CaseStore
+from unmask.config.schema import AppConfig
 from unmask.verdict.models import LocalModel
 from unmask.verdict.source import InputLimits
 
@@ -23,17 +23,17 @@ SWEEP_SECONDS: Final = 15
 @contextmanager
 def served(
     models: Sequence[LocalModel],
+    config: AppConfig,
     *,
     defaults: Question,
     limits: InputLimits,
-    serving: Serving,
 ) -> Iterator[str]:
     """Serve the page while the block runs.
 
     Args:
+        config: The verb's section: where, and within which bounds.
         defaults: What the settings say at first.
         limits: What is accepted; ``max_bytes`` must be set.
-        serving: Where, and within which bounds.
 
     Yields:
         The page's address. Uploads and open cases are gone after the block.
@@ -51,7 +51,7 @@ def served(
         before = os.environ.get("GRADIO_TEMP_DIR")
         os.environ["GRADIO_TEMP_DIR"] = str(uploads)
         try:
-            with _serve(folder, uploads, models, defaults, limits, serving) as url:
+            with _serve(folder, uploads, models, config, defaults, limits) as url:
                 yield url
         finally:
             os.environ.pop("GRADIO_TEMP_DIR")
@@ -64,27 +64,27 @@ def _serve(
     folder: Path,
     uploads: Path,
     models: Sequence[LocalModel],
+    config: AppConfig,
     defaults: Question,
     limits: InputLimits,
-    serving: Serving,
 ) -> Iterator[str]:
     from unmask.app.launch import launch
     from unmask.app.page import make_page
 
-    judge = Judge(models, limits=limits, device=serving.device)
+    pool = ModelPool(models, limits=limits, device=config.device)
     max_bytes = int(limits.max_bytes or 0)
-    cases = Cases(
+    cases = CaseStore(
         folder / "cases",
         uploads,
-        serving.flagged_dir,
-        keep_seconds=serving.keep_seconds,
+        config.flagged_dir,
+        keep_seconds=config.keep_seconds,
         max_open_bytes=UPLOADS_KEPT * max_bytes,
-        max_flagged_bytes=serving.max_flagged_bytes,
+        max_flagged_bytes=int(config.max_flagged_mib * MIB),
     )
-    examples = make_examples(folder / "examples") if serving.examples else {}
-    desk = Desk(judge, cases, examples, uploads_dir=uploads)
-    page = make_page(desk, defaults=defaults, limits_text=limits_text(limits))
-    url = launch(page, serving, uploads=uploads, max_bytes=max_bytes)
+    examples = make_examples(folder / "examples") if config.examples else {}
+    sessions = Sessions(pool, cases, examples, uploads_dir=uploads)
+    page = make_page(sessions, defaults=defaults, limits_text=limits_text(limits))
+    url = launch(page, config, uploads=uploads, max_bytes=max_bytes)
     stop = threading.Event()
     sweeper = threading.Thread(target=_sweep, args=(cases, stop), daemon=True)
     sweeper.start()
@@ -96,13 +96,13 @@ def _serve(
         sweeper.join()
 
 
-def _sweep(cases: Cases, stop: threading.Event) -> None:
+def _sweep(cases: CaseStore, stop: threading.Event) -> None:
     while not stop.wait(SWEEP_SECONDS):
         cases.sweep()
 
 
 def limits_text(limits: InputLimits) -> str:
-    """Say what is accepted.
+    """Describe what is accepted.
 
     Example:
         >>> limits_text(InputLimits(max_bytes=2**20, max_seconds=60, max_pixels=10**6))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.app.inputs import pick_input
-from unmask.app.models import Judge, Question
-from unmask.app.uploads import Case, Cases
+from unmask.app.models import ModelPool, Question
+from unmask.app.uploads import Case, CaseStore
 from unmask.core.errors import ConfigError, DataError, UnmaskError, VideoError
 from unmask.verdict.evidence import Evidence
 from unmask.verdict.progress import CancelledError, OnStage
@@ -35,8 +35,8 @@ class Answer:
     evidence: Evidence | None
 
 
-class Desk:
-    """Takes uploads, asks the models, keeps and ends cases, stops where asked.
+class Sessions:
+    """The visitors' sessions: takes uploads, asks the models, keeps and ends cases, stops.
 
     Args:
         examples: Name -> film.
@@ -44,9 +44,9 @@ class Desk:
     """
 
     def __init__(
-        self, judge: Judge, cases: Cases, examples: Mapping[str, Path], *, uploads_dir: Path
+        self, pool: ModelPool, cases: CaseStore, examples: Mapping[str, Path], *, uploads_dir: Path
     ) -> None:
-        self.judge, self.cases, self.examples = judge, cases, dict(examples)
+        self.pool, self.cases, self.examples = pool, cases, dict(examples)
         self._uploads_dir = uploads_dir
         self._stops: dict[str, threading.Event] = {}
         self._case_of: dict[str, str] = {}
@@ -73,7 +73,9 @@ class Desk:
         try:
             asked = question()
             case, sentence = self._case(uploads, previous, example)
-            evidence = self.judge.ask(case.file, asked, on_stage=on_stage, should_stop=stop.is_set)
+            evidence = self.pool.predict(
+                case.file, asked, on_stage=on_stage, should_stop=stop.is_set
+            )
             self.cases.answer(case.key, evidence)
             self._case_of[session] = case.key
         except _SAFE as error:
@@ -154,31 +156,3 @@ class Desk:
         """Remove what was uploaded, judged or not, with its folder."""
         if upload is not None and Path(upload).parent.parent == self._uploads_dir:
             shutil.rmtree(Path(upload).parent, ignore_errors=True)
-
-
-def settings_of(
-    models: object, voting: object, num_frames: object, min_face_prob: object, heat_maps: object
-) -> Question:
-    """Make a question of what a page or a client sends.
-
-    Raises:
-        ConfigError: If something is not what it should be.
-    """
-    chosen = models if isinstance(models, list | tuple) else [models] if models else []
-    try:
-        count, least = float(str(num_frames or 0)), float(str(min_face_prob or 0))
-        whole = int(count)
-    except (ValueError, OverflowError) as error:
-        raise ConfigError(
-            "The number of frames and the least probability of a face must be numbers, got "
-            f"{str(num_frames)[:40]!r} and {str(min_face_prob)[:40]!r}."
-        ) from error
-    if whole != count:
-        raise ConfigError(f"The number of frames must be whole, got {count:g}.")
-    return Question(
-        models=tuple(map(str, chosen)),
-        voting=str(voting)[:40],
-        num_frames=whole,
-        min_face_prob=least,
-        heat_maps=bool(heat_maps),
-    )

@@ -15,6 +15,8 @@ from unmask.core.files import write_json, write_text
 from unmask.verdict.evidence import Evidence
 from unmask.verdict.page import render_html
 
+# The bytes of uploads that wait, and those of open cases, over the largest single upload.
+UPLOADS_KEPT: Final = 8
 MAX_OPEN: Final = 64
 MAX_NOTE: Final = 2_000
 
@@ -37,7 +39,7 @@ class Case:
     evidence: Evidence | None = None
 
 
-class Cases:
+class CaseStore:
     """The open cases, and those that somebody flagged.
 
     Args:
@@ -45,8 +47,8 @@ class Cases:
         uploads_dir: Holds uploads that nobody has asked about yet.
         flagged_dir: Flagged cases go there, one folder each.
         keep_seconds: A case that nobody ends is closed after so long.
-        max_open_bytes: Of the uploads of all open cases; beyond it the oldest cases end.
-        max_flagged_bytes: Of all flagged cases; beyond it nothing more is kept.
+        max_open_bytes: Limit of the uploads of all open cases; beyond it the oldest cases end.
+        max_flagged_bytes: Limit of all flagged cases; beyond it nothing more is kept.
     """
 
     def __init__(
@@ -132,7 +134,7 @@ class Cases:
         """Keep a case for good: the upload, its evidence, its page and a note.
 
         Args:
-            key: Of an open case with a verdict.
+            key: Key of an open case with a verdict.
             note: Why; the first 2,000 characters are kept.
 
         Returns:

@@ -173,7 +173,7 @@ def _words_of_rank(verb: str, flags: list[str], rank: int) -> list[str]:
 
 
 def _end_sweep(folder: Path, *, stopped: bool, after_sweep: AfterSweep | None) -> None:
-    """Say how each job ended, report, and exit with a code other than 0 where one failed.
+    """Print how each job ended, report, and exit with a code other than 0 where one failed.
 
     Args:
         stopped: It was interrupted, or Hydra, a launcher or a sweeper gave up and has said why.

@@ -42,7 +42,7 @@ class FolderWatch(Callback):
     ``conf/hydra/default.yaml`` names it.
 
     Attributes:
-        folder: Of the sweep that runs in this process; None outside a sweep.
+        folder: Folder of the sweep that runs in this process; None outside a sweep.
         began: Whether a job has begun in this process.
     """
 

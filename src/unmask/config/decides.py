@@ -82,7 +82,7 @@ _SHOW: Final = (
     # The chosen epoch is another callback's.
     "unmask.training.callbacks.checkpointing.LatestCheckpoint",
 )
-# They change each step or which epoch is chosen, so a resumed run keeps them.
+# These callbacks change each step or which epoch is chosen, so a resumed run keeps them.
 _CHANGE_EACH_STEP: Final = (
     "unmask.training.callbacks.checkpointing.BestCheckpoint",
     "unmask.training.callbacks.speed.ChannelsLast",
@@ -135,11 +135,11 @@ TABLE: Final[tuple[Row, ...]] = (
     *_rows("weights", "trainer.gradient_clip_algorithm trainer.use_distributed_sampler"),
     *_rows("weights", "trainer.reload_dataloaders_every_n_epochs trainer.fast_dev_run"),
     *_rows("weights", "trainer.limit_train_batches trainer.overfit_batches trainer.barebones"),
-    # They decide which epochs are measured, hence which is chosen.
+    # These keys decide which epochs are measured, hence which is chosen.
     *_rows("weights", "trainer.limit_val_batches trainer.val_check_interval"),
     *_rows("weights", "trainer.check_val_every_n_epoch trainer.enable_checkpointing"),
     *_rows("weights", "trainer.callbacks.**"),
-    # Of our own trainer: layout and compilation move the last bits.
+    # A trainer of our own: layout and compilation move the last bits.
     *_rows("weights", "trainer.channels_last trainer.compile_backbone"),
     *_rows("scores", "trainer.limit_test_batches trainer.limit_predict_batches"),
     *_rows("nothing", "trainer.enable_progress_bar trainer.enable_model_summary"),

@@ -23,7 +23,7 @@ _MOST_STEPS: Final = 10
 def read_foreign(path: Path) -> dict[str, Any]:
     """Read a YAML file of a run's folder.
 
-    Of interpolations only plain keys of the file itself, ``${a.b}``, are followed, where they are a
+    The only interpolations followed are plain keys of the file itself, ``${a.b}``, where they are a
     whole value and lead to a single one. Tags and aliases are refused before anything is built from
     them; names of classes are checked and not imported.
 

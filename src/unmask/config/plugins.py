@@ -20,7 +20,7 @@ _NOT_FOUND = re.compile(r"Could not find '(?P<group>hydra/[\w/]+)/(?P<choice>\w+
 
 
 def missing_plugin(group: str, choice: str) -> str | None:
-    """Say which extra a launcher or sweeper needs, None for anything else.
+    """Return which extra a launcher or sweeper needs, None for anything else.
 
     Args:
         group: ``"hydra/launcher"``, ``"hydra/sweeper"`` or another one.
@@ -49,7 +49,7 @@ def missing_plugin_in(message: str) -> str | None:
 
 
 def missing_package(target: str) -> str | None:
-    """Say which package a logger of Lightning's needs and does not find.
+    """Return which package a logger of Lightning's needs and does not find.
 
     Example:
         >>> missing_package("lightning.pytorch.loggers.CSVLogger") is None

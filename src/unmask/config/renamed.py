@@ -6,6 +6,7 @@ from typing import Any, Final
 # that nothing that renames modules in the sources changes it.
 _RENAMED: Final[dict[str, str]] = {
     "unmask.data" + ".synthetic.": "unmask.demo.",
+    "unmask.video.reader.DecordReader": "unmask.video.decord_reader.DecordReader",
     "unmask.training.trainer.make_trainer": "lightning.Trainer",
     "unmask.training.loggers.make_csv_logger": "lightning.pytorch.loggers.CSVLogger",
     "unmask.training.loggers.make_wandb_logger": "unmask.training.loggers.TolerantWandbLogger",

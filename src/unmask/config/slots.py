@@ -72,7 +72,7 @@ def slot_problems(
     """Yield a sentence for each thing that the code would give in vain or twice.
 
     Args:
-        parameters: Of the class or function that the node names.
+        parameters: Parameters of the class or function that the node names.
         node: The node, with ``_target_``.
     """
     name = str(node["_target_"]).rpartition(".")[2]

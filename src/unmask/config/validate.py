@@ -223,7 +223,7 @@ def _first_choice(override: Override) -> str:
     if not override.is_sweep_override():
         return override.input_line or ""
     value = override.value()
-    # Of an interval, which a search draws from, its lower end.
+    # An interval, which a search draws from, gives its lower end.
     first = (
         value.start
         if isinstance(value, IntervalSweep)

@@ -68,7 +68,7 @@ def write_parquet(path: Path, table: pa.Table, *, checksums: bool = True) -> Non
     """Write a table atomically with fixed settings, so that equal tables give equal bytes.
 
     Args:
-        checksums: Of its pages, or a damaged one is read as other numbers.
+        checksums: Also write checksums, without which a damaged page is read as other numbers.
     """
     with atomic_path(path) as temporary:
         pq.write_table(

@@ -20,7 +20,7 @@ def locked(path: Path, operation: int = fcntl.LOCK_EX) -> Iterator[bool]:
 
     Args:
         path: The file, made when missing; its content does not matter.
-        operation: Of :func:`fcntl.flock`.
+        operation: Operation of :func:`fcntl.flock`.
 
     Yields:
         Whether it is held: False where the file system has no locks.

@@ -14,7 +14,7 @@ from unmask.data.groups import connected_groups
 from unmask.data.manifest import SPLITS
 
 KINDS_OF_LEAK: Final = ("re-pack", "video", "group", "crop")
-# Of groups such as ffpp/actors/01: people of DeepFakeDetection, whichever copy they are read from.
+# First parts of groups such as ffpp/actors/01: people of DeepFakeDetection, in any copy of it.
 ACTORS: Final = r"[^/]+/actors/"
 # The folder in which Kaggle hungle3401/faceforensics holds videos of DeepFakeDetection.
 REPACK_FOLDER: Final = "ff++/"

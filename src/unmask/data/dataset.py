@@ -74,8 +74,7 @@ class ClipRequest(NamedTuple):
     """Which clip to load.
 
     Attributes:
-        row: The clip's number.
-        seed: Of its augmentation; None leaves the clip as it is.
+        seed: Seed of its augmentation; None leaves the clip as it is.
         counts: False for a clip that only keeps a process busy while others have their last batch.
     """
 

@@ -69,7 +69,7 @@ class Crops(Dataset[Clip]):
     """Single crops, each as a clip of one frame.
 
     Args:
-        paths: Of the crops, below the folder.
+        paths: Paths of the crops, below the folder.
         image_size: Side in pixels that the backbone takes.
     """
 

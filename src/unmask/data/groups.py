@@ -1,4 +1,4 @@
-"""Who belongs together: identities that share footage, directly or through others."""
+"""Identity groups: identities that share footage, directly or through others."""
 
 from collections.abc import Iterable, Sequence
 

@@ -84,7 +84,7 @@ def find_identical(sizes: Mapping[str, int]) -> list[list[str]]:
 
     Returns:
         Groups of two or more, in the order of their first file. Empty files are no copies of each
-        other. Of very many candidates, only the first are compared.
+        other. Among very many candidates, only the first are compared.
     """
     same_size = _groups((file for file, size in sizes.items() if size), sizes.__getitem__)
     candidates = [file for group in same_size for file in group][:MAX_COMPARED]

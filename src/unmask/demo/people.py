@@ -1,4 +1,4 @@
-"""Who is on screen: the measures and colours of an invented person.
+"""Invented people: the measures and colours of an invented person.
 
 Lengths are in face units: 1 is the distance from the middle of the eyes' line to the chin, so a
 face is about 1.5 wide and a head about 2.1 high. ``x`` grows to the right of the picture and ``y``

@@ -21,7 +21,7 @@ VIDEO_COLUMNS = [*VIDEO_KEY, *VIDEO_FACTS, "score", "num_clips"]
 
 
 def in_words(how: str, top_k: int = TOP_K) -> str:
-    """Say what a video's score is.
+    """Return what a video's score is.
 
     Example:
         >>> in_words("topk", 3)

@@ -88,7 +88,7 @@ class Platt:
     a real one: without them, validation videos that are all right would give an endless slope.
 
     Args:
-        slope: Of the line; the order stays where it is above 0.
+        slope: Slope of the line; the order stays where it is above 0.
     """
 
     slope: float
@@ -236,7 +236,6 @@ class ReliabilityBin:
     Args:
         low: Scores are above it; the first bin holds 0 too.
         high: Scores are at most this.
-        count: How many there are.
         mean_score: Their mean; None where there are none.
         fraction_fake: How many of them are fake; None where there are none.
     """

@@ -93,7 +93,7 @@ class GridRow:
 
     Args:
         weights: Whole numbers without a common divisor, one per member.
-        accuracy: Of the weighted mean at 0.5, over the validation videos.
+        accuracy: Accuracy of the weighted mean at 0.5, over the validation videos.
     """
 
     weights: tuple[int, ...]
@@ -112,7 +112,7 @@ class Combination:
         members: How each member fares on validation.
         weights: One per member; they add up to 1, but with ``"stacking"`` they are factors of the
             members' logits.
-        intercept: Of the stacking model, else 0.
+        intercept: Intercept of the stacking model, else 0.
         grid: What ``"grid"`` tried, best first, else empty.
     """
 
@@ -223,7 +223,7 @@ def weight_grid(validation: JoinedScores, *, grid_max: int) -> tuple[GridRow, ..
     """Try whole-number weights; the first row is the choice.
 
     Args:
-        validation: Of both classes.
+        validation: Validation videos of both classes.
         grid_max: Largest weight, at least 1.
 
     Returns:

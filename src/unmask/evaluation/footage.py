@@ -33,7 +33,7 @@ _KNOWN: Final = {
 
 
 def same_footage(one: str, other: str) -> bool:
-    """Say whether two names stand for the same footage, as far as names tell.
+    """Return whether two names stand for the same footage, as far as names tell.
 
     A name that goes on behind a known one, such as ``ffpp_c40``, is taken for a copy of it: too
     much called seen does less harm than too little.
@@ -54,7 +54,7 @@ def same_footage(one: str, other: str) -> bool:
 
 
 def same_people(one: str, other: str, source: str) -> bool:
-    """Say whether the first parts of two groups, such as ``ffpp/youtube``, count the same people.
+    """Return whether two groups' first parts, such as ``ffpp/youtube``, count the same people.
 
     Only those of known footage, or named after the data set trained on, tell anything: other first
     parts, such as ``real``, are no more than words.

@@ -84,7 +84,7 @@ def oracle_threshold(
     """Find the best threshold on the very videos that are measured.
 
     Each score is a candidate, and so are 0, which calls everything fake, and 1, which calls
-    everything real unless a score is 1. Of equally good ones the nearest to 0.5 is taken.
+    everything real unless a score is 1. Among equally good ones the nearest to 0.5 is taken.
 
     Args:
         labels: 0 real, 1 fake, (n,).
@@ -173,7 +173,7 @@ def oracle_checkpoints(
         videos_of: Checkpoint -> one row per video, of the same videos; in the order of training,
             because the earliest of equally good ones is taken.
         chosen: The checkpoint that validation chose, one of them.
-        metric: Of labels (n,) and scores (n,), larger is better.
+        metric: A function of labels (n,) and scores (n,), larger is better.
 
     Returns:
         Data set -> oracle, for every data set that has a test split.

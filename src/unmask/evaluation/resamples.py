@@ -34,7 +34,6 @@ class ClusteredRows:
         labels: 0 real, 1 fake, (n,).
         scores: Probability of fake, (n,).
         codes: Cluster of each row, from 0, (n,).
-        num_clusters: How many there are.
     """
 
     def __init__(

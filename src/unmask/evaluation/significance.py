@@ -38,7 +38,7 @@ class DeLong:
 
     Args:
         difference: First AUC less the second.
-        variance: Of the difference, as estimated.
+        variance: Variance of the difference, as estimated.
         p_value: Two-sided. 1 where the AUCs agree and the variance is 0; None where they differ and
             it is 0, as for two rankings without a single error of another kind.
     """
@@ -55,7 +55,6 @@ class AucDifference:
     Args:
         difference: First AUC less the second.
         low: Lower end of the clustered bootstrap's interval; None where there is one group.
-        high: Its upper end.
         p_value: Two-sided, of the clustered bootstrap; at least ``2 / (resamples + 1)``.
         delong: The same under the assumption of independent videos.
         num_videos: Videos that both scored.

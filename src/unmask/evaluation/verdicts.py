@@ -19,7 +19,7 @@ from unmask.evaluation.metrics import Labels, Scores, require_both_classes
 Verdict = Literal["real", "fake", "uncertain", "no_face"]
 
 MAX_ERROR: Final = 0.05
-# Of the bound on the true share; one-sided.
+# Confidence of the bound on the true share; one-sided.
 CONFIDENCE: Final = 0.95
 
 
@@ -80,7 +80,7 @@ class Band:
         return "uncertain"
 
     def reason(self, score: float) -> str:
-        """Say in a sentence why a score is called so."""
+        """Return a sentence on why a score is called so."""
         if not self.is_fixed:
             ends = dict.fromkeys(f"{end:.2f}" for end in (self.lower, self.upper))
             return f"The score {score:.3f} is compared with {' and '.join(ends)}: {self.source}."
@@ -111,7 +111,7 @@ class Band:
         return sentences[self.verdict(score)]
 
     def caution(self) -> str:
-        """Say how little stands behind the thresholds; empty where enough does."""
+        """Describe how little stands behind the thresholds; empty where enough does."""
         if not self.is_fixed:
             return (
                 f"No threshold was fixed on validation ({self.source}), so the word is worth less "

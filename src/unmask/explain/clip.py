@@ -113,8 +113,6 @@ def logits_with_gradient(detector: ClipDetector, frames: Tensor, is_frame: Tenso
 
     Args:
         detector: In evaluation mode.
-        frames: As for the detector.
-        is_frame: As for the detector.
 
     Returns:
         Logits, ``(batch, 2)``.

@@ -86,7 +86,7 @@ def dropping(detector: nn.Module | ClipDetector) -> Iterator[None]:
 
 
 def _drops(module: nn.Module) -> bool:
-    """Tell whether a module of its own drops anything in training mode."""
+    """Return whether a module of its own drops anything in training mode."""
     if isinstance(module, _DropoutNd):
         return module.p > 0
     if isinstance(module, nn.RNNBase):

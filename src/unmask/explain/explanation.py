@@ -1,4 +1,4 @@
-"""One call that chooses how to explain a clip and says in words what it shows."""
+"""One call that chooses how to explain a clip, with words on what the maps show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

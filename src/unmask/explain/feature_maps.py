@@ -29,7 +29,7 @@ class Site:
 
 
 def is_token_network(network: Any) -> bool:  # noqa: ANN401 - a timm network, whose attributes have no type
-    """Tell whether a timm network passes one sequence of tokens through all blocks, as ViT does."""
+    """Return whether a timm network passes one sequence of tokens through all blocks, like ViT."""
     return (
         hasattr(network, "blocks")
         and hasattr(network, "num_prefix_tokens")
@@ -141,7 +141,7 @@ def unwarped(maps: Tensor, theta: Tensor) -> Tensor:
         theta: From a place in the result to the place that was read, ``(images, 2, 3)``.
 
     Returns:
-        Of the same shape; 0 at places that were not read.
+        Maps of the same shape; 0 at places that were not read.
     """
     matrix, shift = theta[..., :2], theta[..., 2:]
     inverse = torch.linalg.pinv(matrix)  # a network may have collapsed the picture to a line

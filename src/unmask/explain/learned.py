@@ -1,4 +1,4 @@
-"""What a detector has learned to look at, and says itself: nothing is derived here."""
+"""What a detector has learned to look at, by its own weights: nothing is derived here."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +24,9 @@ class LearnedAttention:
     Attributes:
         frame_weights: How much each frame counts in an attention head, ``(frames,)``, which add up
             to 1; 0 at padding. None for other heads.
-        places: Of each attention block, by its name, how much each place counts,
+        places: Name of an attention block -> how much each place counts,
             ``(frames, height, width)`` in [0, 1]; 0 at padding.
-        windows: Of each spatial transformer, by its name, the quadrilateral that it cuts out of
+        windows: Name of a spatial transformer -> the quadrilateral that is cut out of
             each frame: x and y in pixels of upper left, upper right, lower right and lower left
             corner, ``(frames, 4, 2)``; NaN at padding. Not of TALL, whose transformer warps
             thumbnails.

@@ -17,7 +17,7 @@ from unmask.explain.occlusion import GREY
 from unmask.models.detector import ClipDetector, fake_scores
 
 Explainer = Callable[[ClipDetector, Tensor, Tensor], HeatMaps]
-# Of the blur from which insertion starts: a face stays where it is, but is none any more.
+# Strength of the blur from which insertion starts: a face stays where it is, but is none any more.
 _BLUR_FRACTION = 0.08
 
 
@@ -112,7 +112,7 @@ def deletion(
         is_frame: False where a frame is padding, ``(1, frames)``.
         maps: ``(frames, height, width)``.
         num_steps: Steps of equal numbers of pixels.
-        seed: Of the order among equals.
+        seed: Seed of the order among equals.
 
     Raises:
         ValueError: If there is not one clip, or the maps are not its maps.
@@ -208,7 +208,7 @@ def randomisation_check(
         frames: One clip, ``(1, frames, 3, height, width)``, uint8.
         is_frame: False where a frame is padding, ``(1, frames)``.
         explainer: E.g. :func:`~unmask.explain.grad_cam.grad_cam`.
-        seed: Of the shuffling.
+        seed: Seed of the shuffling.
 
     Returns:
         Spearman's correlation of the real frames' pixels with the ``"head"`` and with

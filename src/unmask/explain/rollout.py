@@ -24,7 +24,7 @@ from unmask.models.spatial_transformer import SpatialTransformer
 
 
 def can_roll_out(detector: ClipDetector) -> bool:
-    """Tell whether attention rollout is defined for a detector's backbone.
+    """Return whether attention rollout is defined for a detector's backbone.
 
     Every block must let each token look at every other, and tokens must keep their places.
     """

@@ -113,7 +113,8 @@ class AlignedCropper:
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the turn, scale and shift that bring points closest to others, by least squares.
 
-    It never mirrors: with points as complex numbers, it is the ``a z + b`` of linear regression.
+    The map never mirrors: with points as complex numbers, it is the ``a z + b`` of linear
+    regression.
 
     Args:
         source: ``(n, 2)``, x and y of at least two distinct points; where all are one point, it is

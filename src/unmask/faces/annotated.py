@@ -19,7 +19,7 @@ BOX_REASONS: Final = ("bad_box", "outside_image", "size_differs")
 
 @dataclass(frozen=True)
 class AnnotatedBox:
-    """Where a data set says that a face is.
+    """A face's place as the data set annotates it.
 
     Args:
         corners: xyxy in pixels of the upright image, as annotated: anything, also NaN.

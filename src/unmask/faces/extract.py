@@ -135,7 +135,7 @@ class FaceExtractor:
         num_pixels = 0
         for frame in self.reader_of(kind).read(path, timeline, indices):
             batch.append(frame)
-            # Of the frame itself: what a file declares is the size of its first one.
+            # The frame's own size: a file declares that of its first frame.
             own = frame.image.shape[0] * frame.image.shape[1]
             num_pixels += own
             if len(batch) == FRAMES_AT_ONCE or num_pixels + own > PIXELS_AT_ONCE:

@@ -279,7 +279,7 @@ def _patches(
     Args:
         sums: One summed-area table per image, ``(height + 1, width + 1, 3)``.
         found: Candidates with at least one pixel in their image.
-        side: Of a patch, in pixels.
+        side: Side of a patch, in pixels.
 
     Returns:
         ``(n, 3, side, side)``, in [0, 255].

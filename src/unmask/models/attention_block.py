@@ -18,8 +18,8 @@ class AttentionBlock(nn.Module):
     after the first stage of ResNeXt50, which reduces by 4, 128 px faces give 32x32.
 
     Args:
-        height: Of the maps, in cells; a convolution does not need it.
-        width: Of the maps, in cells; a convolution does not need it.
+        height: Height of the maps, in cells; a convolution does not need it.
+        width: Width of the maps, in cells; a convolution does not need it.
         reduction: Between the two convolutions there are ``channels / reduction`` channels.
     """
 

@@ -22,7 +22,7 @@ class Complexity:
     """The cost of one detector.
 
     Attributes:
-        num_trainable: Of those, how many are trained.
+        num_trainable: The number of those that are trained.
         checkpoint_bytes: Parameters and buffers as they are stored.
         num_frames: Frames of the clip that the following speak of.
         image_size: Side of a frame in pixels.
@@ -106,8 +106,8 @@ def count_flops(detector: ClipDetector, num_frames: int) -> int:
 def system_a_flops(detector: ClipDetector, num_frames: int) -> int | None:
     """Apply system A's formula, ``F * (sum C_in C_out k^2 H W + 4 h (h + C_out))``, to one clip.
 
-    It counts a multiplication and an addition as one, a grouped convolution as if it had one
-    group, and nothing but convolutions and the recurrent layer (of any kind); printed beside
+    The formula counts a multiplication and an addition as one, a grouped convolution as if it had
+    one group, and nothing but convolutions and the recurrent layer (of any kind); printed beside
     the counted operations, which are right.
 
     Args:
@@ -157,7 +157,7 @@ def _plain_operations() -> Iterator[None]:
 
 
 def _activation_bytes(detector: ClipDetector, num_pictures: int) -> int:
-    """Say what a training step keeps for its backward pass, which grows with the pictures.
+    """Return what a training step keeps for its backward pass, which grows with the pictures.
 
     Two and three clips of one frame are run and the line through them is followed: a step over many
     need not fit into the memory of the machine that asks.

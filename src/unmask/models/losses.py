@@ -44,7 +44,7 @@ def make_weighted_cross_entropy(weights: Tensor, *, label_smoothing: float = 0.0
     """Build cross-entropy that counts both classes alike, however many clips each has.
 
     Args:
-        weights: Of real and fake, ``(2,)``; see :func:`class_weights`.
+        weights: Weights of real and fake, ``(2,)``; see :func:`class_weights`.
         label_smoothing: Share of the target that is spread over both classes, in [0, 1).
     """
     if label_smoothing:
@@ -69,7 +69,7 @@ class SmoothedCrossEntropy(nn.Module):
     weights its optimum is not the target any more (Szegedy et al. 2016 have no weights).
 
     Args:
-        weights: Of real and fake, ``(2,)``.
+        weights: Weights of real and fake, ``(2,)``.
         label_smoothing: Share of the target that is spread over both classes, in [0, 1).
     """
 
@@ -97,7 +97,7 @@ class FocalLoss(nn.Module):
     objects in an image, for which a clip has no counterpart.
 
     Args:
-        weights: Of real and fake, ``(2,)``.
+        weights: Weights of real and fake, ``(2,)``.
         gamma: How much less; 0 is cross-entropy.
     """
 
@@ -138,7 +138,7 @@ class BinaryCrossEntropy(nn.Module):
 
 
 def fake_logit(logits: Tensor) -> Tensor:
-    """Return the one logit that says as much as two: ``z1 - z0``, ``(batch,)``, at least float32.
+    """Return the one logit that is equivalent to two: ``z1 - z0``, ``(batch,)``, at least float32.
 
     Example:
         >>> logits = torch.tensor([[0.5, 2.0]])
@@ -155,7 +155,7 @@ def make_focal(
     """Build the focal loss.
 
     Args:
-        weights: Of real and fake, ``(2,)``; see :func:`class_weights`.
+        weights: Weights of real and fake, ``(2,)``; see :func:`class_weights`.
         gamma: How much less a clip counts that is right already: 0, or at least 1. Between the two
             the gradient of a clip that is certainly right is not a number.
         alpha: Weight of the fakes in [0, 1], that of the real ones being ``1 - alpha``, as in the
@@ -181,7 +181,7 @@ def make_binary_cross_entropy(
     """Build binary cross-entropy on the difference of the logits.
 
     Args:
-        weights: Of real and fake, ``(2,)``; see :func:`class_weights`.
+        weights: Weights of real and fake, ``(2,)``; see :func:`class_weights`.
         pos_weight: Factor on a fake's loss, above 0; ``"balanced"`` is real clips over fake ones;
             None is 1.
 

@@ -80,7 +80,7 @@ class Meso4(_MesoNet):
 class MesoInception4(_MesoNet):
     """MesoInception-4 of the same paper: Meso-4 whose first two blocks are inception modules.
 
-    Of each module's four branches two have dilated convolutions (2 and 3). With a single output
+    Two of each module's four branches have dilated convolutions (2 and 3). With a single output
     the network has the published 28,615 parameters; a head with two logits has 17 more, 28,632.
 
     Args:

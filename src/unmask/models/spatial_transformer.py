@@ -19,8 +19,8 @@ class SpatialTransformer(nn.Module):
     this is inserted starts as it was.
 
     Args:
-        height: Of the maps, in cells.
-        width: Of the maps, in cells.
+        height: Height of the maps, in cells.
+        width: Width of the maps, in cells.
         hidden_channels: Width of the localisation network.
     """
 

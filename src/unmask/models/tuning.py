@@ -22,7 +22,7 @@ NORMS = (*BATCH_NORMS, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, RmsNorm)
 
 @runtime_checkable
 class HasBlocks(Protocol):
-    """A backbone that says which parameters make a block."""
+    """A backbone that lists which parameters make a block."""
 
     def parameter_blocks(self) -> list[list[nn.Parameter]]:
         """Return the parameters of each block, in the order of the forward pass.

@@ -104,7 +104,7 @@ def _converted(
 
 
 def _is_luma_of(own: Tensor, tensor: Tensor) -> bool:
-    """Say whether a kernel for one channel meets one for three that is like it otherwise."""
+    """Return whether a kernel for one channel meets one for three that is like it otherwise."""
     return own.shape[1:2] == (1,) and tensor.shape == (own.shape[0], 3, *own.shape[2:])
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from unmask.core.files import sha256_of_json
 from unmask.data.manifest import read_table
@@ -15,6 +15,7 @@ from unmask.data.splits import SplitRule
 from unmask.data.store import FaceStore
 from unmask.prepare.index import IndexSummary, index, is_outdated
 from unmask.prepare.locks import in_turn
+from unmask.prepare.preparation import Preparation
 from unmask.prepare.shard import Shard
 from unmask.prepare.summary import PrepareSummary
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:  # the face detector needs PyTorch, and an index does not
     import pandas as pd
 
     from unmask.faces.annotated import AnnotatedBox
-    from unmask.faces.extract import FaceExtractor
-    from unmask.faces.face_video import FaceVideo
 
 
 @dataclass(frozen=True)
@@ -48,30 +47,8 @@ class DataSet:
 
     @property
     def annotates_faces(self) -> bool:
-        """Whether it says where the face of each row is, so that none are looked for."""
+        """Whether the data set annotates the face of each row, so that none are looked for."""
         return getattr(self.source, "annotates_faces", False)
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """How faces are found, cut and kept.
-
-    Attributes:
-        face_video: Also writes a video of each input's main face; None does not.
-        num_workers: Processes; None for one per core.
-        time_limit_seconds: Per video.
-        retry_failures: Try videos again that failed before.
-        settings: Plain values that decide what a crop looks like; they key the store's folder.
-    """
-
-    extractor: FaceExtractor
-    image_format: Literal["jpeg", "png"]
-    face_video: FaceVideo | None
-    num_workers: int | None
-    time_limit_seconds: float
-    memory_limit_gb: float | None
-    retry_failures: bool
-    settings: dict[str, Any]
 
 
 def index_folder(dataset: DataSet, data_dir: Path) -> Path:
@@ -118,19 +95,12 @@ def prepare_dataset(
     videos, masks, boxes = _indexed(index_folder(dataset, data_dir))
     return prepare(
         videos,
+        preparation,
         root=dataset.root,
         store_dir=store_folder(dataset, preparation, data_dir),
-        extractor=preparation.extractor,
-        image_format=preparation.image_format,
-        face_video=preparation.face_video,
         masks=masks,
         boxes=boxes,
         shard=shard,
-        num_workers=preparation.num_workers,
-        time_limit_seconds=preparation.time_limit_seconds,
-        memory_limit_gb=preparation.memory_limit_gb,
-        retry_failures=preparation.retry_failures,
-        settings=preparation.settings,
     )
 
 
@@ -162,7 +132,7 @@ def open_store(dataset: DataSet, preparation: Preparation, data_dir: Path) -> Fa
 
     A finished store is opened as it is, even when the videos have gone; `unmask prepare` looks at
     the videos again. A list that gives labels, groups or splits is read again where it has changed;
-    crops that are there stay. Of several calls at once, such as the jobs of a sweep, the first one
+    crops that are there stay. Among several calls at once, such as the jobs of a sweep, the first
     makes what is missing and the others wait for it.
     """
     folder = store_folder(dataset, preparation, data_dir)
@@ -192,7 +162,7 @@ def _prepare_if_needed(
 
 
 def _is_current(dataset: DataSet, folder: Path, data_dir: Path) -> bool:
-    """Whether there is a finished store that says what the data set's lists say now."""
+    """Whether a finished store agrees with the data set's lists as they are now."""
     if not (folder / "faces.parquet").is_file():
         return False
     index_dir = index_folder(dataset, data_dir)

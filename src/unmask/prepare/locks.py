@@ -1,4 +1,4 @@
-"""Who may write a store: one call for all of it, or one for each of its shards."""
+"""Locks of a store: one call writes all of it, or one for each of its shards."""
 
 import fcntl
 import logging
@@ -99,7 +99,7 @@ def store_locked(path: Path, operation: int) -> Iterator[None]:
 
     Args:
         path: The file, made when missing.
-        operation: Of :func:`fcntl.flock`.
+        operation: Operation of :func:`fcntl.flock`.
 
     Raises:
         BlockingIOError: If another holds it and ``operation`` does not wait.

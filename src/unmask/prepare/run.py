@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -16,9 +16,8 @@ from unmask.core.errors import ConfigError, DataError
 from unmask.core.files import write_text
 from unmask.faces.annotated import AnnotatedBox
 from unmask.faces.crop import Cropper
-from unmask.faces.extract import FaceExtractor
-from unmask.faces.face_video import FaceVideo
 from unmask.prepare.locks import hold, only_writer
+from unmask.prepare.preparation import Preparation, plain
 from unmask.prepare.shard import Shard
 from unmask.prepare.store import (
     clear_leftovers,
@@ -26,15 +25,12 @@ from unmask.prepare.store import (
     finished,
     merge,
     part_path,
-    plain,
     read_part,
-    settings_of,
     start,
     summarised,
 )
 from unmask.prepare.summary import PrepareSummary
 from unmask.prepare.video import (
-    ImageFormat,
     Part,
     Video,
     Work,
@@ -47,110 +43,75 @@ from unmask.prepare.workers import WorkerFailure, run_in_workers
 
 def prepare(
     videos: pd.DataFrame,
+    preparation: Preparation,
     *,
     root: Path,
     store_dir: Path,
-    extractor: FaceExtractor,
-    image_format: ImageFormat = "jpeg",
-    face_video: FaceVideo | None = None,
     masks: Mapping[str, str] | None = None,
     boxes: Mapping[str, AnnotatedBox] | None = None,
     shard: Shard | None = None,
-    num_workers: int | None = None,
-    time_limit_seconds: float = 300,
-    memory_limit_gb: float | None = 4,
-    retry_failures: bool = False,
-    settings: Mapping[str, Any] | None = None,
     console: Console | None = None,
 ) -> PrepareSummary:
     """Cut the faces out of every video and image, and go on where an earlier run ended.
 
     Args:
         videos: Rows of ``videos.parquet``.
+        preparation: How faces are found, cut and kept.
         root: The folder that their paths are relative to.
         store_dir: Where to write; see the package's description.
-        extractor: Does one video; it is sent to the workers.
-        image_format: ``"jpeg"`` (quality 95, 4:4:4) or ``"png"``, for both classes alike.
-        face_video: Also writes a video of each input's main face; None does not.
         masks: The mask of a video by ``video_id``, a path below ``root``; they are cut like the
             crops. Videos without one have no masks.
         boxes: Where the face of an image is, by ``video_id``; it is cut out as it is, and no
             detector looks. In images without one, and in videos, faces are looked for.
         shard: Do this slice of the videos only; others may run at the same time, on other hosts
             that see the same store, too. The one that ends last makes the tables.
-        num_workers: Worker processes; None for one per core. On a machine with a GPU they share
-            it, so that some decode the next videos while it looks for faces.
-        time_limit_seconds: For each video; then its worker is killed and it counts as failed.
-        memory_limit_gb: Of each worker; a video that needs more counts as failed.
-        retry_failures: Try again what failed in an earlier run.
-        settings: Plain values that decide how crops look; None takes them from ``extractor`` and
-            ``face_video``. A store made with others is refused.
         console: Shows progress if it is interactive; None for the error stream.
 
     Returns:
         What the store holds, or what this shard did if others are not done.
 
     Raises:
-        ValueError: If an argument is out of range.
         ConfigError: If there are boxes and the extractor's cropper needs landmarks.
         DataError: If the root is missing, the store was made with other settings, is in use or
             cannot be written, a video's id cannot name a folder, or a mask or box belongs to none.
     """
     masks, boxes = masks or {}, boxes or {}
-    _check_arguments(image_format, num_workers, time_limit_seconds, memory_limit_gb)
-    _check_cropper(extractor.cropper, boxes)
+    _check_cropper(preparation.extractor.cropper, boxes)
     rows = _checked_rows(videos, masks, boxes)
-    work = Work(root, store_dir, extractor, image_format, face_video)
-    record = _record(work, settings, fingerprint(videos, masks, boxes), boxes)
+    work = Work(root, store_dir, preparation)
+    record = _record(preparation, fingerprint(videos, masks, boxes), boxes)
     with only_writer(store_dir, shard) as worker_lock, _says_what_cannot_be_written(store_dir):
         summary = finished(store_dir, record)
-        if summary is not None and not (retry_failures and summary.num_failures):
+        if summary is not None and not (preparation.retry_failures and summary.num_failures):
             return summary
-        own, to_do = _begin(work, record, rows, shard, retry=retry_failures)
+        own, to_do = _begin(work, record, rows, shard)
         outcomes = run_in_workers(
             partial(prepare_video, work),
             to_do,
-            num_workers=num_workers or available_cores(),
-            time_limit_seconds=time_limit_seconds,
-            memory_limit_gb=memory_limit_gb,
+            num_workers=preparation.num_workers or available_cores(),
+            time_limit_seconds=preparation.time_limit_seconds,
+            memory_limit_gb=preparation.memory_limit_gb,
             on_start=partial(hold, worker_lock),
         )
         _write_parts(store_dir, outcomes, num_left=len(to_do), num_all=len(own), console=console)
         return _merge_if_all_are_done(store_dir, videos, rows, own, record)
 
 
-def _check_arguments(
-    image_format: str,
-    num_workers: int | None,
-    time_limit_seconds: float,
-    memory_limit_gb: float | None,
-) -> None:
-    if image_format not in get_args(ImageFormat):
-        raise ValueError(f"image_format must be 'jpeg' or 'png', got {image_format!r}.")
-    if num_workers is not None and num_workers < 1:
-        raise ValueError(f"num_workers must be at least 1 or null, got {num_workers}.")
-    if not time_limit_seconds > 0:
-        raise ValueError(f"time_limit_seconds must be above 0, got {time_limit_seconds}.")
-    if memory_limit_gb is not None and not memory_limit_gb >= 1:
-        raise ValueError(
-            f"memory_limit_gb must be at least 1, which a worker needs itself, or null, "
-            f"got {memory_limit_gb}."
-        )
-
-
 def _record(
-    work: Work,
-    settings: Mapping[str, Any] | None,
+    preparation: Preparation,
     videos: str,
     boxes: Mapping[str, AnnotatedBox],
 ) -> dict[str, Any]:
-    """Say what decides a store's content, ``videos`` being their fingerprint."""
-    if settings is None:
-        settings = settings_of(work.extractor, work.face_video)
+    """Return what decides a store's content, ``videos`` being their fingerprint."""
+    settings = preparation.settings
     if boxes:
         # Crops of annotated and of detected faces never share a store.
         settings = {**settings, "faces": "annotated"}
-    record = {"settings": plain(settings), "image_format": work.image_format, "videos": videos}
+    record = {
+        "settings": plain(settings),
+        "image_format": preparation.image_format,
+        "videos": videos,
+    }
     # As JSON has it, so that a comparison with a file does not depend on tuples or number types.
     content: dict[str, Any] = json.loads(json.dumps(record, default=str))
     return content
@@ -215,14 +176,13 @@ def _begin(
     record: Mapping[str, Any],
     rows: list[Video],
     shard: Shard | None,
-    *,
-    retry: bool,
 ) -> tuple[list[Video], list[Video]]:
     """Make the store ready; return this process's videos, and those of them still to do."""
     _check_root(work.root)
     start(work.store_dir, record)
     own = rows if shard is None else shard.of(rows)
     clear_leftovers(work.store_dir, None if shard is None else own)
+    retry = work.preparation.retry_failures
     return own, [row for row in own if not _is_done(work.store_dir, row, retry=retry)]
 
 

@@ -40,7 +40,7 @@ class Histogram:
     Args:
         low: Where the first bar starts; the last ends at 1.
         bars: For each, its height in percent of the highest and the text of its tip.
-        median: Of all values; None without any.
+        median: Median of all values; None without any.
     """
 
     title: str

@@ -4,42 +4,22 @@ import fcntl
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, fields, is_dataclass
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from unmask.config.decides import deciding
 from unmask.core.errors import DataError
 from unmask.core.files import sha256_of_json, write_json, write_text
 from unmask.data.manifest import FACES, FAILURES, write_table
 from unmask.faces.annotated import AnnotatedBox
-from unmask.faces.extract import FaceExtractor
-from unmask.faces.face_video import FaceVideo
 from unmask.prepare.locks import store_locked
 from unmask.prepare.sheet import render_sheet
 from unmask.prepare.summary import PrepareSummary
 from unmask.prepare.video import Part, Video
 
 TABLES = ("videos", "faces", "failures")
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401 - settings hold anything
-    """Turn dataclasses into dictionaries that say which class they were."""
-    if is_dataclass(value) and not isinstance(value, type):
-        members = {member.name: plain(getattr(value, member.name)) for member in fields(value)}
-        return {"_target_": f"{type(value).__module__}.{type(value).__qualname__}", **members}
-    if isinstance(value, Mapping):
-        return {str(key): plain(member) for key, member in value.items()}
-    return value
-
-
-def settings_of(extractor: FaceExtractor, face_video: FaceVideo | None) -> dict[str, Any]:
-    """Return of what finds and cuts faces the settings that decide a store's content."""
-    content = {**plain(extractor), "face_video": plain(face_video)}
-    settings: dict[str, Any] = deciding({"prepare": content}, "crops")["prepare"]
-    return settings
 
 
 def fingerprint(
@@ -128,7 +108,7 @@ def read_part(store_dir: Path, video: Video) -> Part:
 def merge(
     store_dir: Path, videos: pd.DataFrame, rows: Sequence[Video], record: Mapping[str, Any]
 ) -> PrepareSummary:
-    """Make the tables from the parts; ``prepare.json`` comes last and says that they are there.
+    """Make the tables from the parts; ``prepare.json`` comes last and marks them complete.
 
     Several shards may end at once and do this together: they write the same bytes.
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from unmask.core.errors import VideoError
 from unmask.core.files import sha256_of_json, write_bytes
 from unmask.faces.annotated import BOX_REASONS, AnnotatedBox, cut_annotated
-from unmask.faces.extract import FaceCrop, FaceExtractor
-from unmask.faces.face_video import FaceVideo
+from unmask.faces.extract import FaceCrop
 from unmask.faces.mask import cut_masks
+from unmask.prepare.preparation import Preparation
 
 logger = logging.getLogger(__name__)
 
-ImageFormat: TypeAlias = Literal["jpeg", "png"]
 SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
 # Where a video stopped that could be decoded; the others stopped there.
 STAGES: Final = {
@@ -62,18 +61,11 @@ class Video:
 
 @dataclass(frozen=True)
 class Work:
-    """What is the same for every video; it can be pickled.
-
-    Args:
-        extractor: Finds and cuts faces.
-        face_video: Also writes a video of each input's main face; None does not.
-    """
+    """What is the same for every video; it can be pickled."""
 
     root: Path
     store_dir: Path
-    extractor: FaceExtractor
-    image_format: ImageFormat
-    face_video: FaceVideo | None = None
+    preparation: Preparation
 
 
 @dataclass(frozen=True)
@@ -87,8 +79,8 @@ class Part:
 def prepare_video(work: Work, video: Video) -> Part:
     """Extract one video and write its crops; the body of a worker.
 
-    It takes and returns plain data and writes files whole or not at all, so any engine that runs
-    functions on many machines can call it.
+    The function takes and returns plain data and writes files whole or not at all, so any engine
+    that runs functions on many machines can call it.
 
     Args:
         work: What is the same for every video.
@@ -143,7 +135,7 @@ def _face_video_path(store_dir: Path, video: Video) -> Path:
 
 
 def _crops(work: Work, video: Video) -> list[FaceCrop]:
-    path, extractor = work.root / video.path, work.extractor
+    path, extractor = work.root / video.path, work.preparation.extractor
     if video.box is None:
         return extractor.extract(path, video.kind)
     reader = extractor.reader_of(video.kind)
@@ -153,7 +145,7 @@ def _crops(work: Work, video: Video) -> list[FaceCrop]:
 def _masks(work: Work, video: Video, crops: Sequence[FaceCrop]) -> list[NDArray[np.uint8]]:
     if not video.mask_path:
         return []
-    extractor = work.extractor
+    extractor = work.preparation.extractor
     return cut_masks(
         work.root / video.mask_path,
         crops,
@@ -166,7 +158,7 @@ def _write(
     work: Work, video: Video, crops: Sequence[FaceCrop], masks: Sequence[NDArray[np.uint8]]
 ) -> list[list[Any]]:
     """Write crops and what goes with them; return their rows."""
-    suffix, rows = SUFFIXES[work.image_format], []
+    suffix, rows = SUFFIXES[work.preparation.image_format], []
     for crop in crops:
         crop_path = f"crops/{video.video_id}/{crop.track_id}_{crop.frame_index}{suffix}"
         write_bytes(work.store_dir / crop_path, encoded(crop.image, suffix))
@@ -174,8 +166,9 @@ def _write(
     for crop, mask in zip(crops, masks, strict=bool(masks)):
         mask_path = f"masks/{video.video_id}/{crop.track_id}_{crop.frame_index}.png"
         write_bytes(work.store_dir / mask_path, encoded(mask, ".png"))
-    if work.face_video is not None:
-        work.face_video.write(_face_video_path(work.store_dir, video), crops)
+    face_video = work.preparation.face_video
+    if face_video is not None:
+        face_video.write(_face_video_path(work.store_dir, video), crops)
     return rows
 
 
@@ -201,7 +194,7 @@ def encoded(image: NDArray[np.uint8], suffix: str) -> bytes:
 def _write_preview(work: Work, video: Video) -> None:
     """Keep the middle frame of a video without crops, for the contact sheet."""
     try:
-        frame = work.extractor.middle_frame(work.root / video.path, video.kind)
+        frame = work.preparation.extractor.middle_frame(work.root / video.path, video.kind)
     except VideoError:
         return
     factor = min(PREVIEW_PX / max(frame.shape[:2]), 1.0)

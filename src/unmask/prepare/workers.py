@@ -50,8 +50,8 @@ def run_in_workers(
     Args:
         function: Importable from a module, or a partial of such a function.
         tasks: Its arguments, which can be pickled.
-        memory_limit_gb: Of each worker, in 2**30 bytes; beyond it, allocating memory fails. It is
-            not set on machines with a GPU, whose driver counts what it only reserves. Linux only.
+        memory_limit_gb: Limit of each worker, in 2**30 bytes; beyond it, allocating memory fails.
+            Not set on machines with a GPU, whose driver counts what it only reserves. Linux only.
         on_start: Called once in each worker.
 
     Yields:
@@ -99,7 +99,7 @@ def _start(memory_limit_gb: float | None, on_start: Callable[[], object] | None)
     """Set up a worker: one thread, bounded memory, and an end with its parent."""
     if memory_limit_gb is not None and not torch.cuda.is_available():
         limit = round(memory_limit_gb * 2**30)
-        # Of what is private and writable: mapped libraries and files do not count.
+        # Counts what is private and writable: mapped libraries and files do not count.
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -20,7 +20,7 @@ class Example:
 
     Args:
         uri: The crop as a ``data:`` address; None where the file is missing or unreadable.
-        score: Of the whole video, in [0, 1].
+        score: Score of the whole video, in [0, 1].
         called: ``"real"`` or ``"fake"``.
         is_right: Whether that is what it is.
     """

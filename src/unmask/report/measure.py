@@ -118,7 +118,7 @@ def _require_honest(predictions: pd.DataFrame, threshold_split: str) -> None:
 
 
 def _fitted(threshold: dict[str, Any], maps: dict[str, Calibration], reason: str) -> dict[str, Any]:
-    """Say what each map is; they are fitted where the threshold is fixed."""
+    """Describe each map; maps are fitted where the threshold is fixed."""
     origin = {name: threshold[name] for name in ("dataset", "split", "level")}
     return {
         **origin,
@@ -165,7 +165,7 @@ def fix_threshold(videos: pd.DataFrame, datasets: Sequence[str], split: str) -> 
 
 
 def role_of(dataset: str, split: str, source_datasets: Sequence[str]) -> str:
-    """Say what a split is to a detector: seen in training, choosing, or a test.
+    """Return the role of a split for a detector: seen in training, choosing, or a test.
 
     A copy of what was trained on is as well known as that itself.
 

@@ -47,7 +47,7 @@ def finished_runs(pattern: str) -> list[Run]:
     """Read the runs that have predictions.
 
     Args:
-        pattern: Of their folders, or of folders that hold them, e.g. ``"../outputs/train/*"``.
+        pattern: Pattern of run folders, or of folders of runs, e.g. ``"../outputs/train/*"``.
 
     Returns:
         At least one, in the order of their folders.

@@ -116,7 +116,7 @@ def render_overview(runs: Sequence[ComparedRun], protocol: Protocol) -> Overview
 
 
 def _headline(rankings: Sequence[Ranking]) -> list[str]:
-    """Say which is best, once for each set of targets."""
+    """Name the best variant, once for each set of targets."""
     sentences = []
     for one in rankings:
         best, over = one.places[0], " and ".join(one.headings)
@@ -195,7 +195,7 @@ def _some_seeds_alone(ranking: Ranking) -> list[str]:
 
 
 def _floor(comparisons: Sequence[Comparison]) -> str:
-    """Say how small a p-value could have become at all."""
+    """Describe how small a p-value could have become at all."""
     floor = smallest_corrected(comparisons)
     if floor is None:
         return ""
@@ -279,7 +279,7 @@ def _learning(variants: Sequence[Variant]) -> Section:
 
 
 def _one_line_each(variants: Sequence[Variant], lines: Lines) -> list[str]:
-    """Say which run stands for a variant of several seeds, and how many do not appear."""
+    """Name the run that stands for a variant of several seeds, and how many do not appear."""
     drawn = [run for _, run in lines]
     others = sum(
         all(run is not one for one in drawn)

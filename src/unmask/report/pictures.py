@@ -58,7 +58,7 @@ def calibration_charts(
     """Draw the reliability curve of each set, as scored and after each map.
 
     Args:
-        videos: Of every data set and split.
+        videos: Videos of every data set and split.
         metrics: The content of ``metrics.json``.
     """
     fitted = metrics["calibration"]

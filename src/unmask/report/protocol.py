@@ -16,7 +16,7 @@ class Protocol:
         unscored: What becomes of videos without a usable face.
         num_resamples: Resamples behind each interval.
         level: Share of the resamples inside an interval.
-        seed: Of the resamples.
+        seed: Seed of the resamples.
     """
 
     how: Aggregation = "mean"

@@ -99,7 +99,7 @@ def blocks(metrics: dict[str, Any]) -> list[Block]:
 
 
 def headline(metrics: dict[str, Any]) -> list[str]:
-    """Say in plain words how well the tests went, in-domain first, and what crossing costs."""
+    """Describe in plain words how well the tests went, in-domain first, and what crossing costs."""
     level = f"{100 * metrics['protocol']['level']:g} % interval"
     tests = [block for block in blocks(metrics) if block.is_test]
     homes = [one for one in tests if one.role == "in_domain" and not one.content.get("copy_of")]
@@ -108,7 +108,7 @@ def headline(metrics: dict[str, Any]) -> list[str]:
     for block in tests:
         auc = block.content["video"]["auc"]
         seen = own if block in homes else _seen_before(block)
-        # Of several data sets trained on, none is the one to compare with.
+        # With several data sets trained on, none is the one to compare with.
         is_compared = block not in homes and len(homes) == 1
         gap = _gap(homes[0].content["video"]["auc"], auc) if is_compared else ""
         sentences.append(

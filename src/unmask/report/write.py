@@ -21,7 +21,7 @@ from unmask.runs.run import Run
 
 @dataclass(frozen=True)
 class ReportSummary:
-    """Where the report of one run is, and what it says.
+    """The report of one run: its files and its content.
 
     Args:
         name: What the run is called.

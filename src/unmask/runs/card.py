@@ -11,7 +11,8 @@ from unmask.core.files import write_json
 from unmask.core.reproducibility import git_state, package_versions, thread_counts
 from unmask.runs.files import CARD_FILE
 
-# Of videos, as `metrics.json` calls them: what a run card repeats and `unmask verify` checks.
+# Metrics over videos, by their names in `metrics.json`, that a card repeats and `unmask verify`
+# checks.
 HEADLINE: Final = (
     "auc",
     "average_precision",
@@ -43,9 +44,9 @@ class RunCard(BaseModel):
         source_dataset: The data set that was trained on; several are joined by "+".
         source_datasets: The data sets that were trained on, where there are several.
         threshold_from: The split that fixes the threshold.
-        seed: Of everything random; an ensemble has none.
-        num_parameters: Of the network, or of all members together.
-        num_trainable: Of those, how many were trained.
+        seed: Seed of everything random; an ensemble has none.
+        num_parameters: Parameters of the network, or of all members together.
+        num_trainable: The number of those that were trained.
         best_checkpoint: Path below the run's folder; empty for an ensemble.
         best_checkpoint_hash: SHA-256 of the checkpoint that validation chose.
         best_epoch: The epoch that validation chose, from 0.
@@ -62,14 +63,14 @@ class RunCard(BaseModel):
         frames_per_clip: Frames of that clip.
         scoring: How fast clips were last scored, and on what.
         metrics: Headline metrics with their intervals, as :func:`headline_metrics` gives them.
-        versions: Of Python and the packages that can change a number.
+        versions: Versions of Python and the packages that can change a number.
         threads: How many threads computed it, as
             :func:`~unmask.core.reproducibility.thread_counts` gives them.
         git: Commit and whether tracked files differed from it.
         rule: How members are combined.
         ties: What becomes of a tie; empty where the rule knows none.
         members: Member -> its folder, the hash of its predictions, what it is and its part.
-        intercept: Of the stacking model, else 0.
+        intercept: Intercept of the stacking model, else 0.
         video_score: How the clips of a member's video give its score, in words.
         members_not_chosen: Members whose scored weights are not those that validation chose.
         members_not_confirmed: Members of whose weights nobody can tell.

@@ -38,11 +38,10 @@ def claim_run_folder(wanted: Path, *, is_exact: bool = False) -> Path:
 def claim_folder(wanted: Path, *, is_exact: bool = False) -> Path:
     """Make a folder, or take an empty one, that no other call will be given.
 
-    Of several calls that want one name at the same time, the first gets it and the others get
+    When several calls want one name at the same time, the first gets it and the others get
     ``<name>_1``, ``<name>_2``, and so on.
 
     Args:
-        wanted: The folder's path.
         is_exact: A person has named this very folder, so that no other will do.
 
     Returns:

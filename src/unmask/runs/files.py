@@ -19,6 +19,6 @@ LOCK_FILE: Final = ".lock"
 BEST_FILE: Final = "best.ckpt"
 CHECKPOINTS_DIR: Final = "checkpoints"
 SCORES_DIR: Final = "scores"
-# Of a sweep and its jobs.
+# Files of a sweep and its jobs.
 JOB_FILE: Final = "job.json"
 SWEEP_FILE: Final = "sweep.json"

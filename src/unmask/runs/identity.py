@@ -21,7 +21,7 @@ _WHERE = (f"*/*/{IDENTITY_FILE}", f"*/*/*/{IDENTITY_FILE}")
 
 
 def not_trained_again(run: Run) -> str:
-    """Say in a sentence where a finished run is and what was otherwise when it was trained."""
+    """Return a sentence: where the finished run is, and what differed when it was trained."""
     finished = datetime.fromtimestamp((run.folder / IDENTITY_FILE).stat().st_mtime).astimezone()
     said = (
         f"Not trained again: {run.folder} is this very run, finished {finished:%Y-%m-%d %H:%M}; "
@@ -102,7 +102,7 @@ def _hash_in(path: Path) -> str | None:
 def unscored_sets(
     finished: Run, own: Iterable[Path], tested: Mapping[str, Path]
 ) -> list[str] | None:
-    """Say which test sets a finished run has not been scored on.
+    """Return which test sets a finished run has not been scored on.
 
     Args:
         own: Stores that it was trained on, whose validation and test splits are scored.

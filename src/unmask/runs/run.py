@@ -52,7 +52,7 @@ class Weights:
 
     Attributes:
         path: Their file, None where it has gone.
-        sha256: Of that file, as recorded; "" where nobody knows.
+        sha256: SHA-256 of that file, as recorded; "" where nobody knows.
         state: Whether validation chose them: ``"chosen"``, ``"other"`` or ``"unknown"``.
     """
 
@@ -94,7 +94,7 @@ class Run:
         and ``outputs/train`` do.
 
         Args:
-            pattern: Of folders, e.g. ``"outputs/*"``.
+            pattern: Pattern of folders, e.g. ``"outputs/*"``.
             levels: How far below a matched folder runs are looked for; 0 takes matched runs alone.
 
         Returns:
@@ -187,9 +187,9 @@ class Run:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What else the card says, as plain values.
+        """The other facts of the card, as plain values.
 
-        Of the checkpoint that validation chose it says something only where that one was scored.
+        Facts about the checkpoint that validation chose are left out where another was scored.
         """
         left_out = _APART if self.state == "chosen" else (*_APART, *_OF_THE_CHOSEN)
         return {name: fact for name, fact in self.card.facts().items() if name not in left_out}

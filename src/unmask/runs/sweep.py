@@ -1,4 +1,4 @@
-"""What a sweep keeps of each of its jobs, and what it says at the end."""
+"""The records of a sweep's jobs, and the summary at its end."""
 
 import json
 import math
@@ -40,7 +40,7 @@ class JobRecord:
     """How one job of a sweep ended, as its ``job.json`` holds it.
 
     Attributes:
-        number: Of the job in its sweep, from 0.
+        number: Number of the job in its sweep, from 0.
         overrides: The words that it was called with.
         outcome: ``"bad input"`` is what the user can put right, ``"error"`` anything else.
         says: What was done, or the error in a sentence.
@@ -81,7 +81,7 @@ def read_jobs(sweep_dir: Path) -> list[JobRecord]:
 
 
 def verdict(records: Sequence[JobRecord]) -> str:
-    """Say how many jobs there were, how many failed, and which is best on validation.
+    """Return how many jobs there were, how many failed, and which is best on validation.
 
     Example:
         >>> verdict([JobRecord(0, ["seed=1"], "done", "trained", 0.9),

@@ -29,7 +29,7 @@ def require_fixed_features(detector: ClipDetector, augmentations: Mapping[str, o
 
     Args:
         detector: The network, after its tuning policy.
-        augmentations: Of each data set that it is trained on, by name.
+        augmentations: Augmentations of each data set that it is trained on, by name.
 
     Raises:
         ConfigError: If the backbone is trained or draws at random, clips are augmented, or the
@@ -70,8 +70,9 @@ def cached_features(
 ) -> FeatureTable:
     """Return the features of every training and validation crop, computing them if need be.
 
-    They lie in ``<data_dir>/features/<data set>-<key>``. The key changes with the backbone's
-    weights and settings, the precision, the crops, and everything else that decides the numbers.
+    The features lie in ``<data_dir>/features/<data set>-<key>``. The key changes with the
+    backbone's weights and settings, the precision, the crops, and everything else that decides the
+    numbers.
 
     Args:
         detector: Its backbone is frozen.

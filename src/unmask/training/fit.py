@@ -55,7 +55,7 @@ class Recipe:
             ``logger``.
         callbacks: With one :class:`BestCheckpoint`, which chooses the epoch.
         make_loggers: Each builds a logger from ``save_dir``, or is one.
-        seed: Of everything random.
+        seed: Seed of everything random.
         checking: Words of the command line that make the training a check: it keeps no checkpoint.
     """
 
@@ -77,7 +77,7 @@ class TrainSummary:
         best_checkpoint: Weights of the epoch that validation chose.
         best_epoch: That epoch, from 0.
         val_video_auc: Its ROC AUC over the validation videos.
-        num_trainable: Of those, how many were trained.
+        num_trainable: The number of those that were trained.
     """
 
     best_checkpoint: Path

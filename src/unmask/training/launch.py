@@ -1,7 +1,7 @@
 """Starting the processes of a run over several devices, and ending them together.
 
 Where nobody else starts them (``torchrun`` does), rank zero starts the others when it has done what
-one process does alone: composed, found faces, cut crops. They run the same command in the same
+one process does alone: composed, found faces, cut crops. All run the same command in the same
 folder. Under ``torchrun`` all start at once, and the others wait at the door until rank zero is as
 far. When one of them dies, rank zero says so and ends the others.
 """
@@ -242,7 +242,7 @@ def _end_with(parent: int) -> None:
 
 
 def _end_for_torchrun(number: int, frame: object) -> None:  # noqa: ARG001 - Python's signature
-    """Say why rank zero ends."""
+    """Return why rank zero ends."""
     sys.stderr.write(
         "unmask: The run is over, because torchrun ended it: another of its processes died, or "
         "torchrun itself was told to end. Its checkpoints/last.ckpt goes on with resume=...\n"
@@ -252,7 +252,7 @@ def _end_for_torchrun(number: int, frame: object) -> None:  # noqa: ARG001 - Pyt
 
 
 def _first_dead(crew: _Crew) -> str | None:
-    """Say which of the children ended with an error, if one did; one that was killed first."""
+    """Return which of the children ended with an error, if one did; one that was killed first."""
     codes = [(number, child.poll()) for number, child in enumerate(crew.children, 1)]
     failed = sorted((code, number) for number, code in codes if code)
     if not failed:
@@ -302,7 +302,6 @@ def _end(crew: _Crew, *, by_force: bool) -> None:
     """Wait for the others, or end them, and leave nothing of them behind.
 
     Args:
-        crew: The processes.
         by_force: This process ends with an error.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:

@@ -93,7 +93,7 @@ def close_loggers(loggers: list[Logger]) -> None:
     """End what a run logged to, so that the next run of a sweep starts its own.
 
     Args:
-        loggers: Of a run that has ended, well or not.
+        loggers: Loggers of a run that has ended, well or not.
     """
     for logger in loggers:
         if isinstance(logger, TolerantWandbLogger):
@@ -101,7 +101,7 @@ def close_loggers(loggers: list[Logger]) -> None:
 
 
 def has_wandb_key() -> bool:
-    """Say whether Weights & Biases would find a key: in the environment or in ``~/.netrc``."""
+    """Return whether Weights & Biases would find a key: in the environment or in ``~/.netrc``."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     host = urlparse(os.environ.get("WANDB_BASE_URL", WANDB_HOST)).hostname or ""

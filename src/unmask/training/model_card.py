@@ -23,8 +23,8 @@ from unmask.training.release import weights_hash, write_release
 _TEST_ROLES: Final = ("in_domain", "cross_dataset")
 SYNTHETIC: Final = "synthetic"
 SYNTHETIC_ONLY: Final = (
-    "It has only ever seen synthetic people, drawn by this program. What it says of photographs "
-    "and films of real people means nothing."
+    "It has only ever seen synthetic people, drawn by this program. Its scores of photographs "
+    "and films of real people mean nothing."
 )
 
 

@@ -23,12 +23,12 @@ def rank() -> int:
 
 
 def is_rank_zero() -> bool:
-    """Say whether this process is the one that writes and speaks."""
+    """Return whether this process is the one that writes and speaks."""
     return rank() == 0
 
 
 def are_several() -> bool:
-    """Say whether this process is connected with others of its run."""
+    """Return whether this process is connected with others of its run."""
     if "torch" not in sys.modules:
         return False
     import torch.distributed as dist

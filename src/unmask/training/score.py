@@ -225,7 +225,7 @@ def _write_vectors(path: Path, tables: list[pd.DataFrame]) -> None:
 def _speed_of(
     outcomes: list[Outcome], trainer: L.Trainer, batch_size: int, num_workers: Workers
 ) -> dict[str, Any]:
-    """Say how fast clips were read and scored together; empty where none were."""
+    """Describe how fast clips were read and scored together; empty where none were."""
     timed = [(one.num_clips, one.seconds) for one in outcomes if one.seconds is not None]
     if not timed:
         return {}

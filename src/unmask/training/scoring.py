@@ -21,7 +21,7 @@ from unmask.training.task import ScoringTask
 
 @dataclass(frozen=True)
 class ScoredClips:
-    """What a detector said of a split.
+    """A detector's scores of a split.
 
     Attributes:
         predictions: The prediction table's columns, one row per clip in the order of the clips.

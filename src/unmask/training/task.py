@@ -26,7 +26,7 @@ class ScoringTask(L.LightningModule):
     Attributes:
         take_features: Is given the clips' rows, ``(batch,)``, and the features of their frames,
             summed over each clip, ``(batch, features)``, float32, both on the CPU; None
-            gives them to nobody. It comes from the pass that gives the scores.
+            gives them to nobody. The features come from the pass that gives the scores.
     """
 
     def __init__(self, detector: ClipDetector) -> None:
@@ -148,7 +148,7 @@ class DetectionTask(L.LightningModule):
         video_auc = self._metric("video_auc").compute()
         self.log("val/video_auc", video_auc, prog_bar=True, sync_dist=True)
         self.log("val/clip_accuracy", self._metric("clip_accuracy").compute(), sync_dist=True)
-        # Of one class, where validation is cut short, torchmetrics would call the area 0.
+        # With one class, where validation is cut short, torchmetrics would call the area 0.
         has_both_classes = not bool(video_auc.isnan())
         clip_auc = self._metric("clip_auc").compute() if has_both_classes else video_auc
         self.log("val/clip_auc", clip_auc, sync_dist=True)

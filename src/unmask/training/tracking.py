@@ -32,7 +32,7 @@ class Tracking:
     """Keeps what a run logs to open until its results are there.
 
     Attributes:
-        loggers: Of the run; filled by :func:`unmask.training.fit.train`.
+        loggers: Loggers of the run; filled by :func:`unmask.training.fit.train`.
     """
 
     def __init__(self) -> None:

@@ -119,7 +119,7 @@ def save_picture(picture: NDArray[np.uint8], folder: Path, name: str, form: Pict
     Args:
         picture: RGB, ``(height, width, 3)``, uint8.
         folder: Made where it is missing.
-        name: Of the file, without its ending.
+        name: Name of the file, without its ending.
         form: PNG keeps every pixel; JPEG is a fifth as large.
     """
     folder.mkdir(parents=True, exist_ok=True)

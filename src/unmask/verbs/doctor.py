@@ -1,4 +1,4 @@
-"""Say which data sets lie in a folder, what is wrong with them, and how to go on."""
+"""The data sets that lie in a folder, what is wrong with them, and how to go on."""
 
 import os
 import re
@@ -74,7 +74,6 @@ class Diagnosis:
         labels: How the data set itself writes labels, where that misleads.
         gaps: What keeps it from being the data set as published.
         suspicions: What makes a number misleading.
-        notes: What else to know.
         faults: Files that cannot be used.
         num_opened: Files that were opened to find those.
         ignored: How many files were met and not indexed, for each reason.
@@ -112,7 +111,7 @@ class Checkup:
     """What a folder holds.
 
     Args:
-        diagnoses: Of each data set in it.
+        diagnoses: Diagnoses of each data set in it.
         suspicions: What concerns several of them.
         problem: Why there is none; "" where there is one.
     """

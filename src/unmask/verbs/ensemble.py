@@ -149,7 +149,7 @@ def _card_of(
 ) -> RunCard:
     sources = all_sources({name: run.source_datasets for name, run in runs.items()})
     validation = joined.validation(sources)
-    # Of runs that cut a data set differently, the first one's crops are shown.
+    # Where runs cut a data set differently, the first run's crops are shown.
     stores = {d: str(folder) for run in reversed(runs.values()) for d, folder in run.stores.items()}
     cards = [run.card for run in runs.values()]
     kinds = sorted({kind for card in cards for kind in card.leaks})

@@ -8,7 +8,8 @@ from unmask.config.schema import BlendConfig, DataConfig
 from unmask.core.errors import ConfigError
 from unmask.data.audit import SharedThing, count_by_kind, refuse_leaks
 from unmask.data.store import FaceStore
-from unmask.prepare.datasets import Preparation, store_folder
+from unmask.prepare.datasets import store_folder
+from unmask.prepare.preparation import Preparation
 from unmask.verbs.audit import audit_stores
 from unmask.verbs.listener import Listener, ignore
 from unmask.verbs.objects import make_dataset

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from unmask.config.build import build, build_each
 from unmask.config.decides import deciding
 from unmask.config.schema import DataConfig, EvalConfig, PrepareConfig, TrainConfig
-from unmask.prepare.datasets import DataSet, Preparation
+from unmask.prepare.datasets import DataSet
+from unmask.prepare.preparation import Preparation
 from unmask.report.protocol import Protocol
 from unmask.training.launch import single_if_spawned
 from unmask.training.ranks import is_rank_zero
@@ -125,7 +126,7 @@ def make_protocol(plan: EvalConfig, seed: int) -> Protocol:
 
     Args:
         plan: How videos are scored and intervals drawn.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
     """
     return Protocol(
         how=plan.video_score,

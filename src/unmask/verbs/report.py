@@ -13,7 +13,7 @@ from unmask.verbs.objects import make_protocol
 def report(config: ReportConfig, folder: Path, *, listener: Listener = ignore) -> OverviewSummary:
     """Report on each run that a pattern matches, and compare all of them.
 
-    Of a single run the comparison is that run alone, with published numbers, as LaTeX and as CSV.
+    The comparison of a single run shows it beside published numbers, as LaTeX and as CSV.
 
     Args:
         folder: Where the comparison goes; each run's own report goes into its folder.
@@ -34,7 +34,7 @@ def scored_runs(
     """List the runs with predictions that a pattern matches.
 
     Args:
-        pattern: Of folders of runs, or of folders that hold them, e.g. ``"outputs/*"``.
+        pattern: Pattern of folders of runs, or of folders that hold them, e.g. ``"outputs/*"``.
         levels: How far below a matched folder runs are looked for; 0 takes matched runs alone.
         listener: Hears which runs have no predictions yet.
 

@@ -10,7 +10,8 @@ import pandas as pd
 from unmask.config.schema import DataConfig, EvalConfig, TrainConfig, sets_of
 from unmask.core.errors import DataError
 from unmask.data.store import FaceStore
-from unmask.prepare.datasets import Preparation, open_store, store_folder
+from unmask.prepare.datasets import open_store, store_folder
+from unmask.prepare.preparation import Preparation
 from unmask.runs.card import RunCard
 from unmask.runs.content import (
     Changes,
@@ -128,7 +129,7 @@ def _open_own(
 
 
 def _refuse_rendering_elsewhere(config: DataConfig, data_dir: Path) -> None:
-    """Refuse to render embedded data wherever the folder of a run says."""
+    """Refuse to render embedded data at a place that a run's folder names."""
     is_below = config.root.resolve().is_relative_to(data_dir.resolve())
     if config.make is not None and not is_below and not config.root.exists():
         raise DataError(

@@ -41,7 +41,7 @@ NOT_CONFIRMED: Final = 1
 # Most by which a score may differ and count as the same: room for another device or for half
 # precision, far less than what moves a metric out of its interval.
 SCORE_TOLERANCE: Final = 0.01
-# Of the ends of an interval: float64 sums of another library version.
+# Tolerance of an interval's ends: float64 sums of another library version.
 ROUNDING: Final = 1e-9
 
 State = Literal["equal", "close", "differs", "not recorded"]
@@ -101,8 +101,8 @@ class Verification:
     """What became of a run's claims.
 
     Attributes:
-        checks: Of hashes and tables.
-        comparisons: Of metrics.
+        checks: Checks of hashes and tables.
+        comparisons: Comparisons of metrics.
     """
 
     run: str
@@ -130,7 +130,7 @@ class Verification:
 
 
 def verify(config: VerifyConfig, folder: Path) -> Verification:
-    """Score a run again and say whether each number lies where the run says it does.
+    """Score a run again and check whether each number lies within its recorded interval.
 
     Nothing in the run's folder is written.
 
@@ -164,7 +164,7 @@ def check_run(
     num_workers: Workers,
     data_dir: Path,
 ) -> Verification:
-    """Score a run's splits again from its checkpoint and compare with what ``run.json`` says.
+    """Score a run's splits again from its checkpoint and compare with ``run.json``.
 
     Nothing of the run is read from its cache of scores, and nothing in its folder is written.
 
@@ -319,7 +319,7 @@ def _score_check(what: str, part: pd.DataFrame) -> Check:
 
 
 def _report_check(run: Run) -> Check:
-    """Compare what ``metrics.json`` says with what ``run.json`` repeats of it."""
+    """Compare ``metrics.json`` with the part that ``run.json`` repeats."""
     if not (run.folder / METRICS_FILE).is_file():
         return Check(METRICS_FILE, "not recorded")
     same = headline_metrics(run.metrics) == run.card.metrics

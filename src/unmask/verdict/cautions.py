@@ -87,7 +87,7 @@ def _of_models(members: Sequence[Member], band: Band) -> list[Caution]:
 def _of_look(
     members: Sequence[Member], extractor: FaceExtractor, *, num_frames: int
 ) -> list[Caution]:
-    """Say where a file was looked at otherwise than the videos that fixed the thresholds."""
+    """Describe where a file was looked at otherwise than the videos that fixed the thresholds."""
     ways = set()
     for member in members:
         trained = member.recipe.extractor

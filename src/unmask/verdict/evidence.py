@@ -1,8 +1,8 @@
 """What a verdict rests on: plain frozen values, and their JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from unmask.evaluation.verdicts import Band, Verdict
 
@@ -16,10 +16,10 @@ class Input:
     Args:
         name: Its name, without the folder.
         kind: ``"video"``, ``"image"``, ``"frames"`` or ``"zip"``.
-        sha256: Of its bytes; of a folder, of the names and hashes of its images.
+        sha256: SHA-256 of its bytes; of a folder, of the names and hashes of its images.
         num_bytes: Its size; of a folder, of its images.
-        width: Of a frame as coded, in pixels.
-        height: Of a frame as coded, in pixels.
+        width: Width of a frame as coded, in pixels.
+        height: Height of a frame as coded, in pixels.
         seconds: From the first to the last frame; 0 for images.
     """
 
@@ -54,7 +54,7 @@ class FaceSeen:
     Args:
         box: xyxy, in pixels of the upright frame.
         detector_prob: The detector's probability of a face.
-        verifier_prob: Of a face in the crop.
+        verifier_prob: Probability of a face in the crop.
         sharpness: See :func:`unmask.faces.quality.sharpness`.
         score: Mean of the models' scores of this frame alone; None where none was asked.
     """
@@ -141,7 +141,7 @@ class Model:
 
     Args:
         name: Its run's name, or its file's.
-        card_sha256: Of its card; None where it has none.
+        card_sha256: SHA-256 of its card; None where it has none.
         weight: Its part in the vote.
         card: The model card without the scores of the validation videos; empty where it has none.
     """
@@ -186,7 +186,7 @@ class EvidencePicture:
 
     Args:
         kind: ``"frame"`` with its faces marked, ``"crop"``, or ``"heat"``, a heat map over a crop.
-        track_id: Of a crop or heat map; None for a whole frame.
+        track_id: Track of a crop or heat map; None for a whole frame.
         content: JPEG or PNG.
     """
 
@@ -229,16 +229,16 @@ class Evidence:
 
     Args:
         verdict: That of the most suspicious person who decides; ``"no_face"`` where there is none.
-        score: Of that person, all models together; None without a face.
+        score: Score of that person, all models together; None without a face.
         probability: The same, calibrated on validation; None without a calibration.
-        video_score: Of the file, as ``unmask evaluate`` scores it: of those people that the
+        video_score: Score of the file, as ``unmask evaluate`` scores it: of the people that the
             training looked at, which by default is the largest face; None without a face.
         tracks: People, the largest face first.
         voting: The rule; ``"single"`` for one model.
         band: The thresholds, and where they come from.
         cautions: Why the verdict may be worth less.
         settings: How it was looked at.
-        versions: Of Python and the packages that can change a number.
+        versions: Versions of Python and the packages that can change a number.
         seconds: What each stage took.
         heat_maps: What the heat maps among the pictures are; None where none were asked for.
         pictures: For a page; not part of the JSON.
@@ -261,6 +261,9 @@ class Evidence:
     seconds: Mapping[str, float]
     heat_maps: HeatMaps | None = None
     pictures: tuple[EvidencePicture, ...] = field(default=(), repr=False, compare=False)
+    # Writes an evidence as a part of a page: unmask.verdict.page, which builds on this module, puts
+    # its own here.
+    fragment_renderer: ClassVar[Callable[["Evidence"], str] | None] = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``evidence.json``; docs/predict.md describes it."""
@@ -268,12 +271,10 @@ class Evidence:
         content = {name: _plain(getattr(self, name)) for name in names}
         return {"format": FORMAT, **content}
 
-    def _repr_html_(self) -> str:
-        """Show the verdict with its pictures in a notebook."""
-        # The page builds on this module.
-        from unmask.verdict.page import render_fragment
-
-        return render_fragment(self)
+    def _repr_html_(self) -> str | None:
+        """Show the verdict with its pictures in a notebook; as plain text without a renderer."""
+        render = type(self).fragment_renderer
+        return None if render is None else render(self)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any field

@@ -25,7 +25,7 @@ class LocalModel:
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether it has only seen synthetic people, as far as its card says."""
+        """Whether the model has only seen synthetic people, according to its card."""
         return bool(self.card and self.card["is_synthetic"])
 
 

@@ -15,7 +15,7 @@ WORDS: Final[dict[Verdict, str]] = {
     "uncertain": "Uncertain",
     "no_face": "No face",
 }
-# Of the timeline, in units of its own.
+# Sizes of the timeline, in units of its own.
 WIDTH: Final = 720
 HEIGHT: Final = 150
 LEFT: Final = 34
@@ -48,6 +48,9 @@ def render_html(evidence: Evidence) -> str:
 def render_fragment(evidence: Evidence) -> str:
     """Write the evidence as a part of a page, for notebooks."""
     return _render("fragment.html.jinja", evidence)
+
+
+Evidence.fragment_renderer = render_fragment
 
 
 def _render(template: str, evidence: Evidence) -> str:
@@ -133,7 +136,7 @@ def _mib(num_bytes: int) -> str:
 def vote_table(evidence: Evidence) -> tuple[list[str], list[list[str]]]:
     """Return the head and the rows of a table of people and votes, as text.
 
-    Of several models, the row of a person is followed by one for each, so that the table is no
+    With several models, the row of a person is followed by one for each, so that the table is no
     wider for more of them.
     """
     several = len(evidence.models) > 1

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import unmask.verdict.page  # noqa: F401 - shows evidence in a notebook
 from unmask.core.reproducibility import package_versions
 from unmask.core.voting import VotingRule
 from unmask.evaluation.verdicts import Verdict
@@ -176,7 +177,7 @@ def load_detector(checkpoint: Path | str, **options: Any) -> Predictor:  # noqa:
 
     Args:
         checkpoint: A ``.ckpt`` file, or the folder of a run.
-        options: Of :class:`Predictor`.
+        options: Options of :class:`Predictor`.
 
     Raises:
         CheckpointError: If it cannot be used.
@@ -191,7 +192,7 @@ def most_suspicious(tracks: Sequence[Track]) -> Track | None:
 
 
 def _spread(sampling: SamplingPolicy | None, member: Member, found: FoundFaces) -> str | None:
-    """Say how clips are cut where other frames than the training's were asked for."""
+    """Describe how clips are cut where other frames than the training's were asked for."""
     if sampling is None or sampling == member.recipe.extractor.sampling or len(found.frames) == 1:
         return None
     return "windows" if isinstance(sampling, RateSampling) else "whole"
@@ -235,7 +236,7 @@ def _model(member: Member, weight: float) -> Model:
 
 
 def _settings(cut: Cut, member: Member) -> dict[str, Any]:
-    """Say how the file was looked at; the rest stands in the models' cards."""
+    """Describe how the file was looked at; the rest stands in the models' cards."""
     extractor = cut.extractor
     return {
         "sampling": {"policy": type(extractor.sampling).__name__, **vars(extractor.sampling)},

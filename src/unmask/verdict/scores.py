@@ -29,7 +29,7 @@ class ScoredClip:
 
     Args:
         index: Its place among the clips of the track.
-        places: Of its crops among all faces of the file.
+        places: Places of its crops among all faces of the file.
         score: Probability of fake.
         frame_scores: The head's scores of each frame alone; empty for networks that have none.
     """
@@ -62,7 +62,7 @@ def score_faces(
     """Score every person of a file with one model.
 
     Args:
-        faces: Of the member's own cut, in order of time.
+        faces: Faces of the member's own cut, in order of time.
         spread: None cuts clips as in training. ``"whole"``, for more frames than it had, makes as
             many clips as use every crop, each spanning the whole track; ``"windows"``, for long
             videos, cuts a track into consecutive pieces.
@@ -125,7 +125,7 @@ def clip_frames(member: Member, faces: Sequence[KeptFace]) -> Tensor:
 
 @torch.inference_mode()
 def _network(member: Member, frames: Tensor) -> tuple[float, tuple[float, ...]]:
-    """Score one clip, and with what the backbone said already, each of its frames alone."""
+    """Score one clip and, from the same features, each of its frames alone."""
     detector = member.detector
     batch = frames[None].to(next(detector.buffers()).device)
     is_frame = torch.ones(batch.shape[:2], dtype=torch.bool, device=batch.device)

@@ -21,11 +21,11 @@ class InputLimits:
     """What is looked at, at most.
 
     Args:
-        max_bytes: Of a file; None for any size.
-        max_seconds: Of a video; None for any length. A video with more frames than so long a one
-            has at 240 per second is not read to its end.
+        max_bytes: Limit of a file; None for any size.
+        max_seconds: Limit of a video; None for any length. A video with more frames than that many
+            seconds have at 240 per second is not read to its end.
         max_frames: Frames looked at in one file; their encoded crops are held in memory.
-        archive: Of a zip.
+        archive: Limits of a zip.
     """
 
     max_bytes: int | None = None

@@ -34,7 +34,7 @@ class Voting:
         thresholds: At which each model votes.
         weights: The part of each model.
         band: Thresholds of the joint score.
-        calibration: Of the joint score; None without validation scores.
+        calibration: Calibration of the joint score; None without validation scores.
     """
 
     rule: str

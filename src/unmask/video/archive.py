@@ -37,8 +37,8 @@ class ArchiveLimits:
 
     Args:
         max_files: Entries of any kind; their directory takes at most 1 KiB for each.
-        max_bytes: Of all frames together, unpacked.
-        max_file_bytes: Of one frame, unpacked.
+        max_bytes: Limit of all frames together, unpacked.
+        max_file_bytes: Limit of one frame, unpacked.
     """
 
     max_files: int = 10_000

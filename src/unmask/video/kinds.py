@@ -15,7 +15,7 @@ ZIP_MAGIC: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def kind_of(path: Path) -> Kind:
-    """Say what a file or folder is.
+    """Return what a file or folder is.
 
     Args:
         path: A file, or a folder of images, which is a video's frames.

@@ -5,7 +5,6 @@ A still image is a video of one frame. A fault of a file is a
 silently.
 """
 
-import importlib
 import warnings
 from bisect import bisect_right
 from collections import deque
@@ -14,14 +13,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from unmask.core.errors import ConfigError, VideoError
+from unmask.core.errors import VideoError
 from unmask.video.timeline import (
     NO_BOUNDS,
     ReadingBounds,
@@ -82,8 +81,9 @@ class FrameReader(Protocol):
 class PyAVReader:
     """Read videos with PyAV: seek to key frames and discard what nobody asked for.
 
-    It seeks where that skips a key frame, lets the codec pass over frames that no other frame
-    refers to, and converts wanted frames only. One decoder thread: run several readers instead.
+    The reader seeks where that skips a key frame, lets the codec pass over frames that no other
+    frame refers to, and converts wanted frames only. One decoder thread: run several readers
+    instead.
 
     Args:
         max_pixels: Frames with more pixels are refused as ``too_large``.
@@ -100,7 +100,7 @@ class PyAVReader:
 
     def read(self, path: Path, timeline: Timeline, indices: Sequence[int]) -> Iterator[Frame]:
         """Decode the frames at ``indices`` one by one; see :class:`FrameReader`."""
-        _check_indices(path, timeline, indices)
+        check_indices(path, timeline, indices)
         decoder = _Decoder(path, self.max_pixels, self.bounds)
         remaining = deque(indices)
         # Decoding from a key frame can miss a frame in streams whose key frames do not stand alone.
@@ -118,52 +118,10 @@ class PyAVReader:
 
 
 @dataclass(frozen=True)
-class DecordReader:
-    """Read videos with decord, the second backend; it yields the same frames as PyAV.
-
-    Times come from the container as in :class:`PyAVReader`, because decord rounds them.
-
-    Args:
-        max_pixels: Frames with more pixels are refused as ``too_large``.
-        bounds: How far a file is read.
-    """
-
-    max_pixels: int = MAX_PIXELS
-    # How far is read decides whether there are crops, and not which.
-    bounds: ReadingBounds = NO_BOUNDS
-
-    def timeline(self, path: Path) -> Timeline:
-        """Return when each frame is shown; see :class:`FrameReader`."""
-        return read_timeline(path, max_pixels=self.max_pixels, bounds=self.bounds)
-
-    def read(self, path: Path, timeline: Timeline, indices: Sequence[int]) -> Iterator[Frame]:
-        """Decode the frames at ``indices`` one by one; see :class:`FrameReader`."""
-        _check_indices(path, timeline, indices)
-        decord = _import_decord()
-        try:
-            video = decord.VideoReader(str(path.resolve()), ctx=decord.cpu(0), num_threads=1)
-            if len(video) != len(timeline.pts):
-                raise VideoError(
-                    f"decord counts {len(video)} frames in {path}, but its container holds "
-                    f"{len(timeline.pts)}. Read it with PyAV instead.",
-                    reason="decode_error",
-                )
-            for index in indices:
-                image = video[index].asnumpy()
-                if image.shape[0] * image.shape[1] > self.max_pixels:
-                    raise too_large(path, image.shape[1], image.shape[0], self.max_pixels)
-                yield Frame(index, timeline.seconds(index), image)
-        except (RuntimeError, decord.DECORDError) as error:
-            raise VideoError(
-                f"decord cannot decode {path}: {str(error).splitlines()[0]}.", reason="decode_error"
-            ) from error
-
-
-@dataclass(frozen=True)
 class ImageReader:
     """Read JPEG, PNG, WebP and BMP files as videos of one frame, turned as their EXIF data say.
 
-    Of an animated file, it reads the first picture.
+    The first picture of an animated file is read.
 
     Args:
         max_pixels: Images with more pixels are refused as ``too_large``.
@@ -179,7 +137,7 @@ class ImageReader:
 
     def read(self, path: Path, timeline: Timeline, indices: Sequence[int]) -> Iterator[Frame]:
         """Decode the image if index 0 is asked for; see :class:`FrameReader`."""
-        _check_indices(path, timeline, indices)
+        check_indices(path, timeline, indices)
         for index in indices:
             with self._open(path) as image:
                 try:
@@ -238,7 +196,6 @@ class _Decoder:
         A packet that does not decode yields nothing, and the next ones are tried.
 
         Args:
-            stream: Its video stream.
             wanted: Presentation times of the frames that matter; the codec may leave out others
                 that no frame refers to. None for all frames.
 
@@ -344,7 +301,12 @@ def _upright(index: int, timeline: Timeline, frame: av.VideoFrame) -> Frame:
     return Frame(index, timeline.seconds(index), image)
 
 
-def _check_indices(path: Path, timeline: Timeline, indices: Sequence[int]) -> None:
+def check_indices(path: Path, timeline: Timeline, indices: Sequence[int]) -> None:
+    """Check that indices are strictly increasing and lie in the timeline of ``path``.
+
+    Raises:
+        ValueError: If they are not or do not, or if there are none.
+    """
     num_frames = len(timeline.pts)
     is_increasing = all(a < b for a, b in pairwise(indices))
     if not indices or not is_increasing or indices[0] < 0 or indices[-1] >= num_frames:
@@ -352,13 +314,3 @@ def _check_indices(path: Path, timeline: Timeline, indices: Sequence[int]) -> No
             f"Indices must be strictly increasing and lie in [0, {num_frames}) for {path}, "
             f"got {list(indices)}."
         )
-
-
-def _import_decord() -> Any:  # noqa: ANN401 - decord has no types
-    try:
-        return importlib.import_module("decord")
-    except ImportError as error:
-        raise ConfigError(
-            "The decord reader needs the package decord, which is not installed. Run "
-            "`pip install unmask[decord]` (Linux on x86_64 only), or use the PyAV reader."
-        ) from error

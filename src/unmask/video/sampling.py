@@ -1,8 +1,8 @@
 """Which frames of a video to look at: integers in, integers out.
 
-A policy sees when each frame is shown and returns the indices to read. It works by presentation
-time and not by index, because in a video of variable frame rate the two differ: nine tenths of its
-frames can lie in its first second.
+A policy sees when each frame is shown and returns the indices to read. Sampling works by
+presentation time and not by index, because in a video of variable frame rate the two differ: nine
+tenths of its frames can lie in its first second.
 """
 
 from bisect import bisect_right
@@ -86,7 +86,7 @@ class UniformSampling:
 class FirstSampling:
     """The first ``num_frames`` frames, as some published systems do it.
 
-    It sees nothing of what comes later in a video. Use it to repeat those systems.
+    Later parts of a video are not seen. Use it to repeat those systems.
 
     Args:
         num_frames: Frames to read of each video, at least 1; a shorter video gives all of its own.

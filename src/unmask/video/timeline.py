@@ -155,7 +155,8 @@ def open_video(
     """Open a video for demuxing and decoding in one thread.
 
     Args:
-        max_pixels: Of a frame. The codec makes none that is far above; who decodes checks the rest.
+        max_pixels: Limit of a frame. The codec makes no frame far above; the decoder checks the
+            rest.
 
     Yields:
         The container and its first video stream; cover pictures of audio files do not count.

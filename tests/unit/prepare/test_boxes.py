@@ -22,11 +22,11 @@ from unmask.faces.crop import SquareCropper
 from unmask.faces.extract import FaceExtractor
 from unmask.prepare.datasets import (
     DataSet,
-    Preparation,
     open_store,
     prepare_dataset,
     store_folder,
 )
+from unmask.prepare.preparation import Preparation
 from unmask.prepare.run import prepare
 from unmask.prepare.shard import Shard
 from unmask.prepare.summary import PrepareSummary
@@ -36,11 +36,8 @@ Plant = Callable[[Path], dict[str, int]]
 PREPARATION = Preparation(
     extractor=FaceExtractor(cropper=SquareCropper(crop_size=32, margin=1)),
     image_format="png",
-    face_video=None,
     num_workers=1,
     time_limit_seconds=60,
-    memory_limit_gb=4,
-    retry_failures=False,
     settings={"margin": 1},
 )
 
@@ -215,10 +212,9 @@ def test_annotated_faces_have_a_store_of_their_own(root: Path, tmp_path: Path) -
     prepare_one = partial(
         prepare,
         videos_of(["a.png"]),
+        Preparation(PREPARATION.extractor, num_workers=1),
         root=tmp_path,
         store_dir=tmp_path / "store",
-        extractor=PREPARATION.extractor,
-        num_workers=1,
     )
     prepare_one(boxes={"set/a": AnnotatedBox((0, 0, 9, 9))})
     with pytest.raises(DataError, match=r"settings\.faces was 'annotated' and is now None"):
@@ -256,8 +252,8 @@ def test_a_box_of_something_else_is_named(tmp_path: Path, video_id: str, message
     with pytest.raises(DataError, match=message):
         prepare(
             videos_of(["v.mp4"]),
+            PREPARATION,
             root=tmp_path,
             store_dir=tmp_path / "store",
-            extractor=PREPARATION.extractor,
             boxes={video_id: AnnotatedBox((0, 0, 9, 9))},
         )

@@ -12,24 +12,20 @@ from unmask.faces.crop import SquareCropper
 from unmask.faces.extract import FaceExtractor
 from unmask.prepare.datasets import (
     DataSet,
-    Preparation,
     index_dataset,
     index_folder,
     open_store,
     prepare_dataset,
     refresh_store,
 )
+from unmask.prepare.preparation import Preparation
 
 # No pixel matters here: every file is a failure with its reason.
 PREPARATION = Preparation(
     extractor=FaceExtractor(cropper=SquareCropper(crop_size=32, margin=1)),
     image_format="png",
-    face_video=None,
     num_workers=1,
     time_limit_seconds=60,
-    memory_limit_gb=4,
-    retry_failures=False,
-    settings={},
 )
 LINES = ["a.png,real,train,ann", "b.png,real,train,bob", "c.png,fake,test,cid"]
 

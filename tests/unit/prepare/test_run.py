@@ -20,9 +20,9 @@ from unmask.core.errors import DataError
 from unmask.data.manifest import read_table
 from unmask.faces.extract import FaceExtractor
 from unmask.faces.face_video import FaceVideo
+from unmask.prepare.preparation import Preparation
 from unmask.prepare.run import prepare
 from unmask.prepare.shard import Shard
-from unmask.prepare.store import settings_of
 from unmask.prepare.summary import PrepareSummary
 from unmask.prepare.video import Video, Work, prepare_video
 from unmask.video.reader import PyAVReader
@@ -85,12 +85,9 @@ def files_of(store_dir: Path) -> dict[str, bytes]:
 
 
 def run(store_dir: Path, root: Path, paths: list[str], **knobs: object) -> PrepareSummary:
-    return prepare(
-        videos_frame(paths),
-        root=root,
-        store_dir=store_dir,
-        **{"extractor": EXTRACTOR, "num_workers": 2, **knobs},
-    )
+    calls = {name: knobs.pop(name) for name in ("masks", "shard", "console") if name in knobs}
+    preparation = Preparation(**{"extractor": EXTRACTOR, "num_workers": 2, **knobs})
+    return prepare(videos_frame(paths), preparation, root=root, store_dir=store_dir, **calls)
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +181,7 @@ import sys
 from pathlib import Path
 import pandas as pd
 from unmask.faces.extract import FaceExtractor
+from unmask.prepare.preparation import Preparation
 from unmask.prepare.run import prepare
 from unmask.prepare.shard import Shard
 from unmask.video.sampling import UniformSampling
@@ -191,8 +189,9 @@ from unmask.video.sampling import UniformSampling
 if __name__ == "__main__":
     root, store_dir, table = map(Path, sys.argv[1:4])
     shard = Shard.parse(sys.argv[4]) if len(sys.argv) > 4 else None
-    prepare(pd.read_pickle(table), root=root, store_dir=store_dir, num_workers=1, shard=shard,
-            extractor=FaceExtractor(sampling=UniformSampling(num_frames=3)))
+    extractor = FaceExtractor(sampling=UniformSampling(num_frames=3))
+    prepare(pd.read_pickle(table), Preparation(extractor, num_workers=1), root=root,
+            store_dir=store_dir, shard=shard)
 """
 
 
@@ -378,7 +377,7 @@ def test_a_mask_that_breaks_a_library_does_not_stop_the_others(
         raise error
 
     monkeypatch.setattr("unmask.prepare.video.cut_masks", break_down)
-    work = Work(root, tmp_path, EXTRACTOR, "jpeg")
+    work = Work(root, tmp_path, Preparation(EXTRACTOR))
     part = prepare_video(work, Video("set/v0", "v0.mp4", "video", "v1.mp4"))
     assert part.faces == []
     assert part.failure is not None
@@ -420,7 +419,7 @@ def test_a_video_that_needs_too_much_memory_is_a_failure_of_its_own(
 def test_no_videos_are_an_error(root: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no videos to prepare"):
         prepare(
-            videos_frame(["a.mp4"]).iloc[:0], root=root, store_dir=tmp_path, extractor=EXTRACTOR
+            videos_frame(["a.mp4"]).iloc[:0], Preparation(EXTRACTOR), root=root, store_dir=tmp_path
         )
 
 
@@ -428,12 +427,12 @@ def test_no_videos_are_an_error(root: Path, tmp_path: Path) -> None:
 def test_ids_cannot_lead_out_of_the_store(root: Path, tmp_path: Path, video_id: str) -> None:
     videos = videos_frame(["v0.mp4"]).assign(video_id=video_id)
     with pytest.raises(DataError, match="cannot name a folder"):
-        prepare(videos, root=root, store_dir=tmp_path, extractor=EXTRACTOR)
+        prepare(videos, Preparation(EXTRACTOR), root=root, store_dir=tmp_path)
 
 
 def test_an_id_may_lie_below_another(root: Path, tmp_path: Path) -> None:
     videos = videos_frame(["v0.mp4", "v1.mp4"]).assign(video_id=["set/a", "set/a/b"])
-    prepare(videos, root=root, store_dir=tmp_path, extractor=EXTRACTOR, num_workers=1)
+    prepare(videos, Preparation(EXTRACTOR, num_workers=1), root=root, store_dir=tmp_path)
     faces = read_table(tmp_path / "faces.parquet", "faces")
     assert len(faces) == 6
     assert all((tmp_path / path).is_file() for path in faces["crop_path"])
@@ -488,7 +487,7 @@ def test_real_videos_and_images_nearly_all_show_a_face(tmp_path: Path) -> None:
     videos = videos_frame(paths).assign(
         kind=["video" if path.startswith("videos") else "image" for path in paths]
     )
-    summary = prepare(videos, root=REAL_FACES, store_dir=tmp_path, extractor=EXTRACTOR)
+    summary = prepare(videos, Preparation(EXTRACTOR), root=REAL_FACES, store_dir=tmp_path)
     assert summary.num_failures <= 2
     assert summary.num_faces >= 70
 
@@ -496,7 +495,7 @@ def test_real_videos_and_images_nearly_all_show_a_face(tmp_path: Path) -> None:
 def test_how_far_files_are_read_is_no_setting_of_a_store() -> None:
     bounded = PyAVReader(bounds=ReadingBounds(max_seconds=9))
     one, two, other = (
-        settings_of(FaceExtractor(reader=reader), None)
+        Preparation(FaceExtractor(reader=reader)).settings
         for reader in (bounded, PyAVReader(), PyAVReader(max_pixels=9))
     )
     assert one == two != other

@@ -23,6 +23,7 @@ from unmask.data.sources.folder import FolderSource
 from unmask.data.splits import IdentitySplit
 from unmask.faces.extract import FaceExtractor
 from unmask.prepare.index import index
+from unmask.prepare.preparation import Preparation
 from unmask.prepare.run import prepare
 from unmask.video.sampling import UniformSampling
 from unmask.video.writer import write_video
@@ -38,13 +39,15 @@ import sys
 from pathlib import Path
 import pandas as pd
 from unmask.faces.extract import FaceExtractor
+from unmask.prepare.preparation import Preparation
 from unmask.prepare.run import prepare
 from unmask.video.sampling import UniformSampling
 
 if __name__ == "__main__":
     root, store_dir, table = map(Path, sys.argv[1:4])
-    prepare(pd.read_pickle(table), root=root, store_dir=store_dir, num_workers=2,
-            extractor=FaceExtractor(sampling=UniformSampling(num_frames=3)))
+    extractor = FaceExtractor(sampling=UniformSampling(num_frames=3))
+    prepare(pd.read_pickle(table), Preparation(extractor, num_workers=2), root=root,
+            store_dir=store_dir)
 """
 
 
@@ -262,11 +265,9 @@ def test_damaged_files_are_rows_with_a_reason(damaged: Path, tmp_path: Path) -> 
     with PeakMemory() as memory:
         prepare(
             videos,
+            Preparation(EXTRACTOR, num_workers=2, memory_limit_gb=MEMORY_LIMIT_GB),
             root=damaged,
             store_dir=tmp_path / "store",
-            extractor=EXTRACTOR,
-            num_workers=2,
-            memory_limit_gb=MEMORY_LIMIT_GB,
         )
     faces = read_table(tmp_path / "store" / "faces.parquet", "faces")
     failures = read_table(tmp_path / "store" / "failures.parquet", "failures")

@@ -350,7 +350,7 @@ def recognise(root: Path) -> Recognised | None:
 
 
 def _judge_test_list(root: Path, version: str) -> tuple[str, bool]:
-    """Say whether the test list has as many videos as published; its hash is not known."""
+    """Return whether the test list has as many videos as published; its hash is not known."""
     try:
         number = len(read_test_list(root / TEST_LIST))
     except DataError as error:

@@ -25,7 +25,7 @@ from unmask.data.sources.tree import absent_notes
 
 COMPRESSIONS: Final = ("raw", "c23", "c40")
 FOLDERS: Final = (".", "dataset_json", "preprocessing/dataset_json")
-# Of each data set by the beginning of its labels: whose people they are and what their names say.
+# By the beginning of a data set's labels: whose people these are and what the names mean.
 FAMILIES: Final = (
     ("FF-", "ffpp/youtube", re.compile(r"(\d+)(?:_(\d+))?")),
     ("DFD_", "ffpp/actors", re.compile(r"(\d+)(?:_(\d+))?__.+")),

@@ -105,7 +105,7 @@ def _table_notes(root: Path, label_of: Mapping[str, int]) -> list[str]:
 
 
 def is_layout(root: Path) -> bool:
-    """Tell whether ``root`` holds the pictures' folder or the splits beside their tables."""
+    """Return whether ``root`` holds the pictures' folder or the splits beside their tables."""
     has_tables = any((root / name).is_file() for name in TABLES)
     return bool(find_folder(root, "real_vs_fake", "real-vs-fake")) or (
         has_tables and find_folder(root, "train", "valid", "test") is not None

@@ -12,7 +12,7 @@ from unmask.data.sources.ffpp_rows import Pair
 from unmask.data.sources.source import read_json
 
 OFFICIAL: Final = "train.json, val.json and test.json are the official ones."
-# Of the sorted ids joined by ",", so that re-formatting a list changes nothing.
+# SHA-256 of the sorted ids joined by ",", so that re-formatting a list changes nothing.
 OFFICIAL_LISTS: Final = {
     "train": "47d0e1b5e7d985957b023865737bc3cfab2bbdc6a7444d67612836ca0d6fa7c5",
     "val": "ba0cc34ea73a462f885f80361f9c48bcb2db402bd80d5ec350efefe117ff3c48",
@@ -95,7 +95,7 @@ def split_of_ids(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, str]:
 
 
 def list_notes(pairs: Mapping[str, Sequence[Pair]]) -> list[str]:
-    """Say where the split lists are missing or not the official ones."""
+    """Describe where the split lists are missing or not the official ones."""
     if not pairs:
         return [
             "No train.json, val.json and test.json in the root or in dataset/splits, so no video "
@@ -169,7 +169,7 @@ def same_video_links(root: Path) -> list[list[str]]:
 
 
 def judge_split_lists(root: Path) -> str:
-    """Say whether the split lists below ``root`` are the official ones, by their canonical hash."""
+    """Return whether the split lists below ``root`` have the official lists' canonical hash."""
     try:
         notes = list_notes(read_split_lists(root))
     except DataError as error:

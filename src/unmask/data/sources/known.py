@@ -45,7 +45,7 @@ MAX_FOLDERS: Final = 64
 
 
 def recognise(root: Path, *, depth: int = 2) -> list[Recognised]:
-    """Say which data sets lie in a folder, or in the folders below it.
+    """Return the data sets that lie in a folder, or in the folders below it.
 
     Args:
         depth: How many levels below to look where the folder itself is no data set.

@@ -168,7 +168,7 @@ def media_kind(path: Path) -> str | None:
 
 
 def why_not_media(path: Path) -> str:
-    """Say why :func:`media_kind` returned None."""
+    """Return why :func:`media_kind` returned None."""
     return "hidden file" if path.name.startswith(".") else f"suffix '{path.suffix}' is not media"
 
 
@@ -323,7 +323,7 @@ def to_videos(rows: Iterable[Video]) -> pd.DataFrame:
 
 
 def count_notes(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
-    """Say where the number of videos differs from what was published.
+    """Describe where the number of videos differs from what was published.
 
     Args:
         found: Videos on disk by subset or method.

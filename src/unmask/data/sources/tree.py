@@ -63,7 +63,7 @@ def walk_videos(root: Path, *, tables: Collection[Path]) -> tuple[list[Path], li
 
 
 def absent_notes(num_absent: int, num_listed: int, what: str) -> list[str]:
-    """Say how many of the listed files are not there, where any are not.
+    """Return how many of the listed files are not there, where any are not.
 
     Example:
         >>> absent_notes(2, 30, "videos of dataset.json"), absent_notes(0, 30, "images")

@@ -87,8 +87,8 @@ def balanced_accuracy_threshold(labels: Labels, scores: Scores) -> float:
     """Return the threshold with the best balanced accuracy (Youden's J), to be carried elsewhere.
 
     Candidates lie midway between neighbouring scores, because a threshold on a score itself would
-    turn on its last bit. Of equally good ones the nearest to 0.5 is taken; where all scores are the
-    same there is nothing to choose and it is 0.5.
+    turn on its last bit. Among equally good ones the nearest to 0.5 is taken; where all scores are
+    the same there is nothing to choose and it is 0.5.
 
     Raises:
         PredictionsError: If one class is missing.

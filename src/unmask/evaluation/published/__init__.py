@@ -81,7 +81,7 @@ def read_rows(lines: Sequence[str], name: str) -> list[PublishedRow]:
     """Read one table.
 
     Args:
-        lines: Of a CSV with the columns of ``COLUMNS``.
+        lines: Lines of a CSV with the columns of ``COLUMNS``.
         name: What it is called in errors.
 
     Raises:

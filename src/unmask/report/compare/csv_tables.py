@@ -29,7 +29,7 @@ def tidy_table(variants: Sequence[Variant]) -> pd.DataFrame:
     leaked.
 
     Args:
-        variants: Of the runs; rows are sorted by source, run and link.
+        variants: Variants of the runs; rows are sorted by source, run and link.
     """
     members = [
         (run, variant.title, is_counted)

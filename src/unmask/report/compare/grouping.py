@@ -16,7 +16,7 @@ def distinct_names(names: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Tell runs of one name apart by the folder that holds theirs; sweeps number jobs alike.
 
     Args:
-        folders: Of the runs, one each, no two the same.
+        folders: Folders of the runs, one each, no two the same.
 
     Returns:
         A name for each; where the folder above does not tell two apart, the whole path does.
@@ -49,7 +49,7 @@ def group_variants(runs: Sequence[ComparedRun]) -> list[Variant]:
     Runs with a configuration are equal where their recipes are; without one, where model, data set
     and source are. A run without a model or without a seed, such as an ensemble, stands alone, and
     so does one whose data set has another manifest. Runs that were tested on other videos of a data
-    set are apart too, because a mean over both would be of nothing. Of several runs of one seed,
+    set are apart too, because a mean over both would be of nothing. Among several runs of one seed,
     the one with most test sets counts, then the last by its path: the latest, where folders begin
     with their date.
 

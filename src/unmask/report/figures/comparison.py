@@ -107,7 +107,6 @@ def ranking_chart(
     Args:
         rows: ``name``, ``value``, ``low`` and ``high``; the ends may be missing, and a row without
             a value comes last and says so.
-        metric: What the axis means.
 
     Returns:
         The chart.

@@ -9,7 +9,7 @@ from torch import nn
 class ChannelsLast(Callback):
     """Lay the backbone's weights out as (height, width, channels), which convolutions prefer.
 
-    It changes the order of additions and with it the last bits of results.
+    The layout changes the order of additions and with it the last bits of results.
     """
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:  # noqa: ARG002 - Lightning's signature
