@@ -14,7 +14,6 @@ from unmask.core.errors import DataError
 from unmask.core.files import read_parquet, sha256_of_file, write_parquet
 
 SPLITS: Final = ("train", "val", "test")
-KINDS: Final = ("video", "image", "frames")
 
 VIDEOS: Final = pa.schema(
     [

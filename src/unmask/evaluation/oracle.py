@@ -4,7 +4,7 @@ Nothing here may be carried anywhere: an oracle has seen the answers. Its value 
 honest one only to show the gap, and always under the name ``LABEL``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -125,40 +125,6 @@ def oracle_threshold(
         if honest_threshold is None
         else _decided(labels, scores, honest_threshold, metric),
     )
-
-
-def oracle_thresholds(
-    videos: pd.DataFrame,
-    *,
-    honest_threshold: float | None,
-    metrics: Sequence[OracleMetric] = get_args(OracleMetric),
-) -> dict[str, list[OracleThreshold]]:
-    """Find the best thresholds on the test split of each data set.
-
-    Args:
-        videos: One row per video, as :func:`unmask.evaluation.aggregate.video_scores` gives them.
-        honest_threshold: What validation fixed, in [0, 1], if anything.
-        metrics: What is to be best, one threshold each.
-
-    Returns:
-        Data set -> one oracle per metric, for every data set that has a test split.
-
-    Raises:
-        PredictionsError: If a test split has one class only.
-    """
-    tests = videos[videos["split"] == "test"]
-    return {
-        str(dataset): [
-            oracle_threshold(
-                part["label"].to_numpy(np.int64),
-                part["score"].to_numpy(np.float64),
-                honest_threshold=honest_threshold,
-                metric=metric,
-            )
-            for metric in metrics
-        ]
-        for dataset, part in tests.groupby("dataset", sort=True)
-    }
 
 
 def oracle_checkpoints(

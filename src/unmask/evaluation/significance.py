@@ -77,31 +77,22 @@ class AucDifference:
         return 2 / (self.num_resamples + 1) if self.num_resamples else None
 
 
-def delong_test(labels: Labels, first: Scores, second: Scores) -> DeLong:
-    """Test whether two AUCs over the same videos differ.
+def delong_test(labels: Labels, first: Sequence[Scores], second: Sequence[Scores]) -> DeLong:
+    """Test whether the mean AUCs of two sides, over the same videos, differ.
 
     DeLong, DeLong and Clarke-Pearson (1988), Comparing the areas under two or more correlated
     receiver operating characteristic curves; by the midranks of Sun and Xu (2014), Fast
-    implementation of DeLong's algorithm, which take O(n log n). It assumes independent videos.
+    implementation of DeLong's algorithm, which take O(n log n). It assumes independent videos. An
+    AUC is a mean of placements; hence the mean AUC is that of the mean placements, and the variance
+    follows as for one.
 
     Args:
         labels: 0 real, 1 fake, (n,); at least 2 of each.
-        first: Scores of one detector, (n,).
-        second: Scores of the other for the same videos, (n,).
-
-    Returns:
-        The test.
+        first: Scores of each detector of one side, (n,).
+        second: Scores of each detector of the other side for the same videos, (n,).
 
     Raises:
         PredictionsError: If there are fewer than 2 of a class.
-    """
-    return _delong(labels, [first], [second])
-
-
-def _delong(labels: Labels, first: Sequence[Scores], second: Sequence[Scores]) -> DeLong:
-    """Test the mean AUC of some detectors against that of others; an AUC is a mean of placements.
-
-    Hence the mean AUC is that of the mean placements, and the variance follows as for one.
     """
     require_both_classes(labels, "DeLong's test")
     if min(np.bincount(labels, minlength=2)) < 2:
@@ -236,7 +227,7 @@ def compare_with_others(
                 low=low,
                 high=high,
                 p_value=p_value,
-                delong=_delong(labels, sides[0], side),
+                delong=delong_test(labels, sides[0], side),
                 num_videos=len(videos),
                 num_groups=num_groups,
                 num_resamples=0 if drawn is None else drawn.shape[1],

@@ -35,11 +35,6 @@ class Interval:
     num_clusters: int
     num_redrawn: int
 
-    @property
-    def is_degenerate(self) -> bool:
-        """Whether all resamples agreed, as at an AUC of 1, so that the width says nothing."""
-        return self.low == self.high
-
 
 ResampledMetric = Callable[[Resamples], Values]
 """Maps resamples to one value each."""

@@ -43,7 +43,6 @@ RULES: Final[dict[SplitKind, SplitRule]] = {
 PARTIAL: Final = re.compile(r"\.(part|partial|crdownload|download|tmp|aria2|filepart)'", re.I)
 # In what Hydra takes as one unquoted word.
 PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_./:+-]+")
-MAX_EXAMPLES: Final = 20
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from unmask.core.errors import PredictionsError
 from unmask.evaluation.metrics import Labels, Scores, decisions_at, roc_auc
-from unmask.evaluation.oracle import LABEL, oracle_checkpoints, oracle_threshold, oracle_thresholds
+from unmask.evaluation.oracle import LABEL, oracle_checkpoints, oracle_threshold
 
 
 @st.composite
@@ -75,21 +75,6 @@ def videos(scores: list[float], *, dataset: str = "away", split: str = "test") -
             "num_clips": 1,
         }
     )
-
-
-def test_only_test_splits_have_an_oracle() -> None:
-    table = pd.concat(
-        [
-            videos([0.9, 0.1], dataset="home", split="val"),
-            videos([0.1, 0.4, 0.2, 0.3], dataset="home"),
-            videos([0.6, 0.9], dataset="away"),
-        ]
-    )
-    found = oracle_thresholds(table, honest_threshold=0.5)
-    assert list(found) == ["away", "home"]
-    assert [one.metric for one in found["home"]] == ["accuracy", "balanced_accuracy"]
-    assert [one.gap for one in found["home"]] == [0.5, 0.5]
-    assert [one.gap for one in found["away"]] == [0.5, 0.5]
 
 
 def test_the_label_says_that_the_test_set_chose() -> None:

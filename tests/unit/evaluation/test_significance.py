@@ -37,7 +37,7 @@ def test_the_variance_equals_its_slow_definition_with_and_without_ties(num_table
         labels = np.concatenate([[0, 0, 1, 1], generator.integers(0, 2, generator.integers(0, 40))])
         pair = generator.normal(0.5 * labels, 1, (2, len(labels)))
         first, second = pair.round(1) if index % 2 else pair
-        found = delong_test(labels, first, second)
+        found = delong_test(labels, [first], [second])
         assert abs(found.variance - slow_variance(labels, first, second)) < 1e-12
         assert abs(found.difference - (roc_auc(labels, first) - roc_auc(labels, second))) < 1e-12
 
@@ -47,7 +47,7 @@ def test_a_test_worked_by_hand() -> None:
     # Placements differ by 0, 1/2 of the fakes and 0, 1/2 of the reals: each variance 1/8, each
     # divided by 2, so the variance is 1/8; z = 0.25 / sqrt(1/8) = 0.7071, p = 0.4795.
     labels = np.array([0, 0, 1, 1])
-    found = delong_test(labels, np.array([0.1, 0.2, 0.8, 0.9]), np.array([0.1, 0.6, 0.5, 0.9]))
+    found = delong_test(labels, [np.array([0.1, 0.2, 0.8, 0.9])], [np.array([0.1, 0.6, 0.5, 0.9])])
     assert (found.difference, found.variance) == (0.25, 0.125)
     assert found.p_value == pytest.approx(0.4795, abs=5e-5)
 
@@ -59,7 +59,7 @@ def test_p_values_are_near_uniform_where_nothing_differs() -> None:
     for _ in range(2000):
         shared = generator.normal(labels, 1)
         first, second = shared + generator.normal(0, 1, (2, 120))
-        p_value = delong_test(labels, first, second).p_value
+        p_value = delong_test(labels, [first], [second]).p_value
         assert p_value is not None
         p_values.append(p_value)
     distance = np.abs(np.sort(p_values) - (np.arange(2000) + 0.5) / 2000).max()
@@ -69,25 +69,25 @@ def test_p_values_are_near_uniform_where_nothing_differs() -> None:
 
 def test_the_order_of_the_two_turns_the_sign_alone() -> None:
     labels, first, second = example()
-    one, other = delong_test(labels, first, second), delong_test(labels, second, first)
+    one, other = delong_test(labels, [first], [second]), delong_test(labels, [second], [first])
     assert one.difference == pytest.approx(-other.difference)
     assert (one.variance, one.p_value) == pytest.approx((other.variance, other.p_value))
 
 
 def test_equal_rankings_do_not_differ() -> None:
     labels, first, _ = example()
-    assert delong_test(labels, first, first**3).p_value == 1.0
+    assert delong_test(labels, [first], [first**3]).p_value == 1.0
 
 
 def test_perfect_opposites_have_no_p_value() -> None:
     labels = np.array([0, 0, 1, 1])
-    found = delong_test(labels, labels.astype(float), 1.0 - labels)
+    found = delong_test(labels, [labels.astype(float)], [1.0 - labels])
     assert (found.difference, found.p_value) == (1.0, None)
 
 
 def test_one_video_of_a_class_is_too_few() -> None:
     with pytest.raises(PredictionsError, match="at least 2 real and 2 fake"):
-        delong_test(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.3]), np.array([0.1, 0.2, 0.3]))
+        delong_test(np.array([0, 1, 1]), [np.array([0.1, 0.2, 0.3])], [np.array([0.1, 0.2, 0.3])])
 
 
 def example() -> tuple[Labels, Scores, Scores]:

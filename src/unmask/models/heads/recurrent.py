@@ -1,6 +1,6 @@
 """Recurrent heads, which read the frames in order."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -12,33 +12,54 @@ Readout = Literal["last", "mean", "max"]
 
 
 class _RecurrentHead(nn.Module):
-    """A recurrent network over the sequence, LeakyReLU, dropout and two logits.
+    """A recurrent network over the frames, LeakyReLU, dropout and two logits.
 
     Args:
-        recurrent: Reads ``(batch, frames, features)`` with ``batch_first=True``.
+        num_features: Width of a frame's features.
+        hidden_size: Width of the state.
+        bidirectional: Read the frames backwards as well.
         readout: What stands for the clip: the last state, or a pool over all of them.
         dropout: Probability of dropping a read-out feature in training.
-        norms: Normalises the frames' features before the recurrence.
+        layer_dropout: Probability of dropping a state on its way from one layer to the next.
+        spatial_norm: Batch normalisation of the frames' features before the network.
+        temporal_norm: Layer normalisation of each frame's features before the network.
+
+    Raises:
+        ValueError: If there is no such ``readout``, or ``layer_dropout`` has no layer to act on.
     """
+
+    network: ClassVar[type[nn.LSTM] | type[nn.GRU]]
 
     def __init__(
         self,
-        recurrent: nn.LSTM | nn.GRU,
+        num_features: int,
         *,
-        readout: Readout,
-        dropout: float,
-        norms: FrameNorms,
+        hidden_size: int = 256,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        readout: Readout = "last",
+        dropout: float = 0.4,
+        layer_dropout: float = 0.0,
+        spatial_norm: bool = False,
+        temporal_norm: bool = False,
     ) -> None:
         super().__init__()
+        if layer_dropout and num_layers == 1:
+            raise ValueError(
+                f"layer_dropout={layer_dropout} acts between stacked layers, but num_layers=1. Set "
+                "layer_dropout=0, or num_layers to 2 or more."
+            )
         if readout not in ("last", "mean", "max"):
             raise ValueError(f"readout must be 'last', 'mean' or 'max', got {readout!r}.")
-        self.norms = norms
-        self.recurrent = recurrent
+        self.norms = FrameNorms(num_features, spatial=spatial_norm, temporal=temporal_norm)
+        self.recurrent = self.network(
+            num_features, hidden_size, num_layers, batch_first=True,
+            bidirectional=bidirectional, dropout=layer_dropout,
+        )  # fmt: skip
         self.readout = readout
         self.activation = nn.LeakyReLU()
         self.dropout = nn.Dropout(dropout)
-        num_directions = 2 if recurrent.bidirectional else 1
-        self.classifier = nn.Linear(num_directions * recurrent.hidden_size, 2)
+        self.classifier = nn.Linear((2 if bidirectional else 1) * hidden_size, 2)
 
     def forward(self, features: Tensor, is_frame: Tensor) -> Tensor:
         """Map ``(batch, frames, features)`` and ``(batch, frames)`` to logits ``(batch, 2)``."""
@@ -69,90 +90,17 @@ class _RecurrentHead(nn.Module):
         return top.transpose(0, 1).flatten(start_dim=1)
 
 
-def _check_layer_dropout(layer_dropout: float, num_layers: int) -> None:
-    if layer_dropout and num_layers == 1:
-        raise ValueError(
-            f"layer_dropout={layer_dropout} acts between stacked layers, but num_layers=1. Set "
-            "layer_dropout=0, or num_layers to 2 or more."
-        )
-
-
 class LSTMHead(_RecurrentHead):
     """LSTM over the frames, as in system A (hidden 256, last state) and D (hidden 2048, mean).
 
     System D passed ``bidirectional`` in the place of ``bias`` and left ``batch_first`` out, so
     its LSTM ran across the batch; this one runs along the frames.
-
-    Args:
-        num_features: Width of a frame's features.
-        hidden_size: Width of the state.
-        bidirectional: Read the frames backwards as well.
-        readout: What stands for the clip: the last state, or a pool over all of them.
-        dropout: Probability of dropping a read-out feature in training.
-        layer_dropout: Probability of dropping a state on its way from one layer to the next.
-        spatial_norm: Batch normalisation of the frames' features before the LSTM.
-        temporal_norm: Layer normalisation of each frame's features before the LSTM.
-
-    Raises:
-        ValueError: If there is no such ``readout``, or ``layer_dropout`` has no layer to act on.
     """
 
-    def __init__(
-        self,
-        num_features: int,
-        *,
-        hidden_size: int = 256,
-        num_layers: int = 1,
-        bidirectional: bool = False,
-        readout: Readout = "last",
-        dropout: float = 0.4,
-        layer_dropout: float = 0.0,
-        spatial_norm: bool = False,
-        temporal_norm: bool = False,
-    ) -> None:
-        _check_layer_dropout(layer_dropout, num_layers)
-        recurrent = nn.LSTM(
-            num_features, hidden_size, num_layers, batch_first=True,
-            bidirectional=bidirectional, dropout=layer_dropout,
-        )  # fmt: skip
-        norms = FrameNorms(num_features, spatial=spatial_norm, temporal=temporal_norm)
-        super().__init__(recurrent, readout=readout, dropout=dropout, norms=norms)
+    network = nn.LSTM
 
 
 class GRUHead(_RecurrentHead):
-    """GRU over the frames, as among system E's members.
+    """GRU over the frames, as among system E's members."""
 
-    Args:
-        num_features: Width of a frame's features.
-        hidden_size: Width of the state.
-        bidirectional: Read the frames backwards as well.
-        readout: What stands for the clip: the last state, or a pool over all of them.
-        dropout: Probability of dropping a read-out feature in training.
-        layer_dropout: Probability of dropping a state on its way from one layer to the next.
-        spatial_norm: Batch normalisation of the frames' features before the GRU.
-        temporal_norm: Layer normalisation of each frame's features before the GRU.
-
-    Raises:
-        ValueError: If there is no such ``readout``, or ``layer_dropout`` has no layer to act on.
-    """
-
-    def __init__(
-        self,
-        num_features: int,
-        *,
-        hidden_size: int = 256,
-        num_layers: int = 1,
-        bidirectional: bool = False,
-        readout: Readout = "last",
-        dropout: float = 0.4,
-        layer_dropout: float = 0.0,
-        spatial_norm: bool = False,
-        temporal_norm: bool = False,
-    ) -> None:
-        _check_layer_dropout(layer_dropout, num_layers)
-        recurrent = nn.GRU(
-            num_features, hidden_size, num_layers, batch_first=True,
-            bidirectional=bidirectional, dropout=layer_dropout,
-        )  # fmt: skip
-        norms = FrameNorms(num_features, spatial=spatial_norm, temporal=temporal_norm)
-        super().__init__(recurrent, readout=readout, dropout=dropout, norms=norms)
+    network = nn.GRU
