@@ -6,8 +6,10 @@ from typing import Any
 
 from unmask.config.schema import TrainConfig
 from unmask.config.trust import refuse_unrebuildable
+from unmask.core.errors import ConfigError
 from unmask.report.write import report
 from unmask.runs.card import source_state
+from unmask.runs.files import CONFIG_FILE
 from unmask.runs.identity import not_trained_again
 from unmask.runs.run import Run
 from unmask.training.fit import check, rehearse
@@ -42,12 +44,12 @@ def train(
 
     Raises:
         CheckpointError: If ``config.resume`` cannot be continued with these settings.
-        ConfigError: If a part cannot be built, or is of a package that nothing would trust when its
-            checkpoint is opened.
+        ConfigError: If ``folder`` holds a run, or a part cannot be built, or is of a package that
+            nothing would trust when its checkpoint is opened.
         DataError: If the data cannot be trained on, or share what makes every number untrue.
     """
     refuse_unrebuildable(config.model_dump())
-    on_rank_zero(partial(config.save, folder))
+    on_rank_zero(partial(_begin, config, folder))
     tracking = Tracking()
     try:
         # Where there are other processes, the first has looked before it called them.
@@ -63,6 +65,13 @@ def train(
     finally:
         tracking.close()
     return run
+
+
+def _begin(config: TrainConfig, folder: Path) -> None:
+    """Write ``config.yaml``, unless another run has."""
+    if (folder / CONFIG_FILE).exists():
+        raise ConfigError(f"{folder} holds a run already. Give each training a folder of its own.")
+    config.save(folder)
 
 
 def _train_anew(
