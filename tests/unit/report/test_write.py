@@ -15,7 +15,7 @@ from unmask.core.files import sha256_of_file, write_json
 from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
 from unmask.report.protocol import Protocol
 from unmask.report.write import report, report_runs
-from unmask.verbs.ensemble import ensemble
+from unmask.verbs.ensemble import combine
 
 FEW = 40  # resamples
 QUICK = Protocol(num_resamples=FEW)
@@ -173,10 +173,19 @@ def test_a_run_name_cannot_inject_markup(tmp_path: Path) -> None:
     assert "<script>" not in summary.html.read_text()
 
 
-@pytest.mark.parametrize("name", ["run.json", "predictions.parquet", "unscored.parquet"])
-def test_a_missing_file_is_named_with_the_command_that_makes_it(run_dir: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("run.json", "unmask train`"),
+        ("predictions.parquet", "unmask evaluate run="),
+        ("unscored.parquet", "unmask evaluate run="),
+    ],
+)
+def test_a_missing_file_is_named_with_the_command_that_makes_it(
+    run_dir: Path, name: str, command: str
+) -> None:
     (run_dir / name).unlink()
-    with pytest.raises(DataError, match=rf"no {re.escape(name)} in .*`unmask evaluate run="):
+    with pytest.raises(DataError, match=rf"no {re.escape(name)}.*`{command}"):
         report(run_dir)
 
 
@@ -347,7 +356,7 @@ def test_an_ensemble_with_a_member_that_validation_did_not_choose_is_marked(
             )
             for name, which in (("a", "best"), ("b", scored))
         ]
-        card = ensemble(runs, rule="soft", out_dir=folder / "ensemble").card
+        card = combine(runs, rule="soft", out_dir=folder / "ensemble").card
         assert card.members_not_chosen == expected
         text = report(folder / "ensemble", QUICK).markdown.read_text()
         assert ("(checkpoint not chosen on validation)" in text) == bool(expected)
@@ -375,7 +384,7 @@ def test_an_ensemble_of_which_nobody_can_tell_is_not_accused(tmp_path: Path) -> 
     for file in (runs[1] / "checkpoints").glob("*"):
         file.unlink()
     folder = tmp_path / "ensemble"
-    made = ensemble(runs, rule="soft", out_dir=folder).card
+    made = combine(runs, rule="soft", out_dir=folder).card
     assert (made.members_not_chosen, made.members_not_confirmed) == ([], ["b"])
     text = report(folder, QUICK).markdown.read_text()
     assert "Nobody can tell whether validation chose the scored weights" in text
