@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
+import pandas as pd
+
 from unmask.pages.numbers import interval, number
 from unmask.report.figures import InlineImage
 
@@ -185,38 +187,25 @@ def latex_table(table: Table, label: str) -> str:
     Args:
         label: For ``\ref``.
     """
-    body = [
-        *(" & ".join(_in_latex(cell) for cell in row) + r" \\" for row in table.rows),
-        r"\bottomrule",
-    ]
-    head = [
-        r"\toprule",
-        " & ".join(latex_escape(name) for name in table.columns) + r" \\",
-        r"\midrule",
-    ]
-    caption = rf"\caption{{{latex_escape(table.caption)}}}"
-    columns = "l" * len(table.columns)
-    if len(table.rows) > LONG_TABLE_ROWS:
-        begin = [
-            r"\begingroup\scriptsize\setlength{\tabcolsep}{3pt}",
-            rf"\begin{{longtable}}{{{columns}}}",
-            rf"{caption}\label{{{label}}}\\",
-        ]
-        end = [r"\end{longtable}", r"\endgroup"]
-        return "\n".join([*begin, *head, r"\endhead", *body, *end])
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            rf"{caption}\label{{{label}}}",
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{{columns}}}",
-            *head,
-            *body,
-            r"\end{tabular}}",
-            r"\end{table}",
-        ]
+    is_long = len(table.rows) > LONG_TABLE_ROWS
+    frame = pd.DataFrame(
+        [[_in_latex(cell) for cell in row] for row in table.rows],
+        columns=[latex_escape(name) for name in table.columns],
+        dtype=object,
     )
+    written = frame.style.hide(axis="index").to_latex(
+        hrules=True,
+        column_format="l" * len(table.columns),
+        environment="longtable" if is_long else None,
+        position_float=None if is_long else "centering",
+        caption=latex_escape(table.caption),
+        label=label,
+    )
+    if is_long:
+        return r"\begingroup\scriptsize\setlength{\tabcolsep}{3pt}" + f"\n{written}\\endgroup"
+    shrunk = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+    begin, end = r"\begin{tabular}", r"\end{tabular}"
+    return written.replace(begin, f"{shrunk}\n{begin}").replace(end, f"{end}}}").rstrip()
 
 
 def _in_latex(cell: Cell) -> str:

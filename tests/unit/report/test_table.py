@@ -34,8 +34,14 @@ def test_latex_has_booktabs_rules_and_as_many_columns() -> None:
     text = latex_table(table(2), "tab:x")
     assert [text.count(rf"\{rule}rule") for rule in ("top", "mid", "bottom")] == [1, 1, 1]
     assert r"\begin{tabular}{ll}" in text
-    assert r"\caption{Cap\_tion}\label{tab:x}" in text
+    assert "\\caption{Cap\\_tion}\n\\label{tab:x}\n\\resizebox" in text
     assert text.count(r"a & 0.9 {\small [b]} \\") == 2
+
+
+def test_columns_of_one_name_and_a_table_without_rows_are_written() -> None:
+    twice = latex_table(Table("c", ["x", "x"], [[Cell("1"), Cell("2")]]), "t")
+    assert "x & x \\\\\n\\midrule\n1 & 2 \\\\\n\\bottomrule\n\\end{tabular}}" in twice
+    assert "\\midrule\n\\bottomrule" in latex_table(Table("c", ["x", "y"], []), "t")
 
 
 def test_a_long_table_may_break_over_pages() -> None:

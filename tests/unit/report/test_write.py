@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from unmask import compose, verbs
 from unmask.core.errors import DataError, PredictionsError
 from unmask.core.files import sha256_of_file, write_json
 from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
 from unmask.report.protocol import Protocol
 from unmask.report.write import report, report_runs
-from unmask.runs.card import RunCard
+from unmask.verbs.ensemble import combine
 
 FEW = 40  # resamples
 QUICK = Protocol(num_resamples=FEW)
@@ -175,18 +174,18 @@ def test_a_run_name_cannot_inject_markup(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"),
+    ("name", "command"),
     [
-        ("run.json", r"holds no run\.json.*`unmask train` writes it"),
-        ("predictions.parquet", r"no predictions\.parquet in .*`unmask evaluate run="),
-        ("unscored.parquet", r"no unscored\.parquet in .*`unmask evaluate run="),
+        ("run.json", "unmask train`"),
+        ("predictions.parquet", "unmask evaluate run="),
+        ("unscored.parquet", "unmask evaluate run="),
     ],
 )
 def test_a_missing_file_is_named_with_the_command_that_makes_it(
-    run_dir: Path, name: str, sentence: str
+    run_dir: Path, name: str, command: str
 ) -> None:
     (run_dir / name).unlink()
-    with pytest.raises(DataError, match=sentence):
+    with pytest.raises(DataError, match=rf"no {re.escape(name)}.*`{command}"):
         report(run_dir)
 
 
@@ -345,12 +344,6 @@ def test_weights_that_validation_did_not_choose_are_marked_at_every_number(tmp_p
     assert [row.split(" | ")[2:4] for row in choice if row.startswith("| home")] == [["2", "b"]]
 
 
-def soft_voting(runs: list[Path], folder: Path) -> RunCard:
-    named = ",".join(map(str, runs))
-    words = [f"runs=[{named}]", "rule=soft", "eval.num_resamples=20"]
-    return verbs.ensemble(compose("ensemble", words), folder).card
-
-
 @pytest.mark.slow
 def test_an_ensemble_with_a_member_that_validation_did_not_choose_is_marked(
     tmp_path: Path,
@@ -363,7 +356,7 @@ def test_an_ensemble_with_a_member_that_validation_did_not_choose_is_marked(
             )
             for name, which in (("a", "best"), ("b", scored))
         ]
-        card = soft_voting(runs, folder / "ensemble")
+        card = combine(runs, rule="soft", out_dir=folder / "ensemble").card
         assert card.members_not_chosen == expected
         text = report(folder / "ensemble", QUICK).markdown.read_text()
         assert ("(checkpoint not chosen on validation)" in text) == bool(expected)
@@ -391,7 +384,7 @@ def test_an_ensemble_of_which_nobody_can_tell_is_not_accused(tmp_path: Path) -> 
     for file in (runs[1] / "checkpoints").glob("*"):
         file.unlink()
     folder = tmp_path / "ensemble"
-    made = soft_voting(runs, folder)
+    made = combine(runs, rule="soft", out_dir=folder).card
     assert (made.members_not_chosen, made.members_not_confirmed) == ([], ["b"])
     text = report(folder, QUICK).markdown.read_text()
     assert "Nobody can tell whether validation chose the scored weights" in text
