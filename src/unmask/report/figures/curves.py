@@ -1,7 +1,7 @@
 """All variants in one chart: ROC, precision over recall, DET and calibration."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -33,6 +33,7 @@ Curves = Sequence[tuple[str, pd.DataFrame]]
 
 # More lines than this are thinner, and without dots.
 FEW: Final = 6
+UNIT_SQUARE: Final[dict[str, Any]] = {"xlim": (0, 1), "ylim": (0, 1), "aspect": "equal"}
 DET_TICKS: Final = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
 
 
@@ -55,9 +56,7 @@ def roc_chart(curves: Curves) -> InlineImage:
             title="ROC, videos",
             xlabel="share of real videos called fake",
             ylabel="share of fake videos called fake",
-            xlim=(0, 1),
-            ylim=(0, 1),
-            aspect="equal",
+            **UNIT_SQUARE,
         )
 
     return _chart("ROC curves", curves, roc_line, frame, loc="lower right")
@@ -86,9 +85,7 @@ def pr_chart(curves: Curves) -> InlineImage:
             title="Precision and recall of fake, videos",
             xlabel="share of fake videos called fake (recall)",
             ylabel="share of fakes among those called so (precision)",
-            xlim=(0, 1),
-            ylim=(0, 1),
-            aspect="equal",
+            **UNIT_SQUARE,
         )
 
     return _chart("Precision-recall curves", curves, pr_line, frame, loc="lower left")
@@ -150,9 +147,7 @@ def reliability_chart(curves: Curves) -> InlineImage:
             title="Calibration, videos",
             xlabel="mean score of a bin",
             ylabel="share of fakes in it",
-            xlim=(0, 1),
-            ylim=(0, 1),
-            aspect="equal",
+            **UNIT_SQUARE,
         )
 
     return _chart(
