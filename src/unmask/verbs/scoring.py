@@ -65,6 +65,7 @@ def score_run(
             the run has recorded it.
     """
     run = Run.open(run_dir)
+    run.require_network()
     trained = read_train_config(run_dir, config_hash=run.card.config_hash)
     checkpoint = _own_weights(checkpoint, run, trained)
     weights, allow = hash_of_weights(checkpoint, run.best), allow_leak or run.card.leak_allowed
