@@ -191,18 +191,20 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_bad_input_is_said_in_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = f"hydra.run.dir={tmp_path}/out"
+    out = (f"hydra.run.dir={tmp_path}/out{number}" for number in range(9))
     one = make_run(tmp_path / "one/a", 0)
-    assert "at least two runs, got 1: 'a'." in refused(capsys, "ensemble", f"runs={one}", out)
+    assert "at least two runs, got 1: 'a'." in refused(capsys, "ensemble", f"runs={one}", next(out))
     untested = make_run(tmp_path / "one/b", 0, splits=("val",))
-    said = refused(capsys, "ensemble", f"runs=[{one},{untested}]", out)
+    said = refused(capsys, "ensemble", f"runs=[{one},{untested}]", next(out))
     assert "Run 'b' has no score of video 'home/swap/test0' of 'home', split 'test'" in said
     blind = [make_run(tmp_path / "blind" / name, 0, splits=("test",)) for name in "cd"]
-    said = refused(capsys, "ensemble", f"runs=[{blind[0]},{blind[1]}]", out)
+    said = refused(capsys, "ensemble", f"runs=[{blind[0]},{blind[1]}]", next(out))
     assert "no scores of the validation split of home" in said
-    assert "No finished training run" in refused(capsys, "ensemble", f"runs={tmp_path}/x*", out)
-    assert "rule=median" in refused(capsys, "ensemble", f"runs={one}", "rule=median", out)
-    assert not (tmp_path / "out/run.json").exists()
+    assert "No finished training run" in refused(
+        capsys, "ensemble", f"runs={tmp_path}/x*", next(out)
+    )
+    assert "rule=median" in refused(capsys, "ensemble", f"runs={one}", "rule=median", next(out))
+    assert not list(tmp_path.glob("out*/run.json"))
 
 
 def test_an_ensemble_cannot_be_evaluated(

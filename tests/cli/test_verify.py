@@ -84,7 +84,7 @@ def test_evaluate_says_what_it_scored_and_what_was_scored_already(
 ) -> None:
     before = {name: (run_copy / name).read_bytes() for name in ("metrics.json", "run.json")}
     tables = [path.read_bytes() for path in sorted(run_copy.glob("*.parquet"))]
-    assert len(tables) == 4  # predictions, unscored, embeddings, splits
+    assert len(tables) == 4
     words = ["evaluate", f"run={run_copy}", "eval=in_domain", "eval.num_resamples=20", *QUICK]
     capsys.readouterr()
     main([*words, *paths])

@@ -64,8 +64,7 @@ def score_run(
         DataError: If a set shares something with training, unless that is allowed, or is not as
             the run has recorded it.
     """
-    run = Run.open(run_dir)
-    run.require_network()
+    run = _run_with_a_network(run_dir)
     trained = read_train_config(run_dir, config_hash=run.card.config_hash)
     checkpoint = _own_weights(checkpoint, run, trained)
     weights, allow = hash_of_weights(checkpoint, run.best), allow_leak or run.card.leak_allowed
@@ -91,6 +90,12 @@ def score_run(
         for outcome in evaluation.outcomes:
             listener(outcome)
         _record(run, evaluation, data, leaks, allow_leak=allow_leak, facts=facts)
+    return run
+
+
+def _run_with_a_network(run_dir: Path) -> Run:
+    run = Run.open(run_dir)
+    run.require_network()
     return run
 
 

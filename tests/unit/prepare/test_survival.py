@@ -95,7 +95,8 @@ def test_a_run_killed_at_random_moments_goes_on_to_the_same_store(
     videos.to_pickle(tmp_path / "videos.pickle")
     (tmp_path / "script.py").write_text(SCRIPT)
     command = [sys.executable, "script.py", str(tmp_path / "root")]
-    resume = partial(prepare, videos, root=tmp_path / "root", extractor=EXTRACTOR, num_workers=2)
+    preparation = Preparation(EXTRACTOR, num_workers=2)
+    resume = partial(prepare, videos, preparation, root=tmp_path / "root")
     resume(store_dir=tmp_path / "whole")
     expected = files_of(tmp_path / "whole")
     assert len([name for name in expected if name.startswith("crops/")]) == 36
