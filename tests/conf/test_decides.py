@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import lightning
 import pytest
@@ -16,6 +16,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+import unmask
 from unmask.cli.study import prepare_study
 from unmask.config.decides import TABLE, What, deciding, leaves, row_of
 from unmask.config.location import conf_dir
@@ -76,6 +77,19 @@ def test_every_setting_of_every_file_is_in_the_table(name: str) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_setting_of_every_verb_is_in_the_table(verb: str) -> None:
     assert unnamed(composed(verb)) == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_setting_that_a_section_adds_and_saves_is_in_the_table(verb: str) -> None:
+    words = [*GIVEN.get(verb, []), *(["data.root=x"] if "data" in VERBS[verb].model_fields else [])]
+    assert unnamed(unmask.compose(verb, words).plain()) == []
+
+
+def test_by_which_names_a_training_was_chosen_decides_nothing() -> None:
+    config = unmask.compose("train", ["experiment=demo"])
+    other = config.model_copy(update={"choices": {"hydra/launcher": "joblib"}})
+    for what in get_args(What):
+        assert deciding(config.plain(), what) == deciding(other.plain(), what)
 
 
 def experiments() -> list[str]:

@@ -26,7 +26,7 @@ from unmask.config.location import conf_dir
 from unmask.config.trust import begin_command_line, trust_command_line
 from unmask.config.validate import check_command_line, typed
 from unmask.core.errors import ConfigError, UnmaskError
-from unmask.runs.claim import RUN_FOLDER_VARIABLE
+from unmask.runs.claim import RUN_FOLDER_VARIABLE, give_back
 from unmask.runs.sweep import (
     JobRecord,
     JobResult,
@@ -158,6 +158,11 @@ def _run_job(
     try:
         work()
     except UnmaskError as error:
+        if is_rank_zero() and any(
+            word.startswith("hydra.run.dir=") for word in HydraConfig.get().overrides.hydra
+        ):
+            # The corrected words will name this folder again.
+            give_back(Path(HydraConfig.get().runtime.output_dir))
         fail(error)
     return None
 

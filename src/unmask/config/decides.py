@@ -96,7 +96,7 @@ _CHANGE_EACH_STEP: Final = (
 # The first row that holds counts.
 TABLE: Final[tuple[Row, ...]] = (
     # Where things lie, what is logged and shown, what is done beside training.
-    *_rows("nothing", "hydra.** paths.** logger.** trusted_modules.** out flagged_dir"),
+    *_rows("nothing", "hydra.** paths.** logger.** choices.** trusted_modules.** out flagged_dir"),
     *_rows("nothing", "resume rerun test shard html heat_maps device"),
     # How fast faces are found, and when a video is given up. A video that a limit stops has no
     # crop, which shows in the store's tables; a reader's bounds refuse a whole file.

@@ -1,13 +1,14 @@
 """A folder of results belongs to one call alone."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 from unmask.core.errors import ConfigError
-from unmask.runs.files import LOCK_FILE
+from unmask.runs.files import CONFIG_FILE, HYDRA_DIR, LOCK_FILE, LOG_FILE
 
 # Names the folder to the further processes of one distributed run.
 RUN_FOLDER_VARIABLE: Final = "UNMASK_RUN_FOLDER"
@@ -59,6 +60,18 @@ def claim_folder(wanted: Path, *, is_exact: bool = False) -> Path:
                 "it now. Name another folder, or none, so that a new one is made."
             )
     raise AssertionError("names never end")
+
+
+def give_back(folder: Path) -> None:
+    """Empty a folder that a call has claimed and made nothing in, so that the next may have it.
+
+    Args:
+        folder: What :func:`claim_folder` returned; one that holds anything else stays as it is.
+    """
+    left = sorted(folder.iterdir())
+    if {path.name for path in left} <= {LOCK_FILE, LOG_FILE, CONFIG_FILE, HYDRA_DIR}:
+        for path in left:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _names(wanted: Path) -> Iterator[Path]:

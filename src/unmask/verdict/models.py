@@ -95,7 +95,10 @@ def _newest_first(paths: Iterable[Path]) -> list[Path]:
 def _glob(pattern: str) -> list[Path]:
     path = Path(pattern)
     root = Path(path.anchor) if path.is_absolute() else Path()
+    # Python 3.13 takes it for "*".
+    if any("**" in part and part != "**" for part in path.parts):
+        raise DataError(f"checkpoint='{pattern}' is not a pattern: '**' must stand alone.")
     try:
         return list(root.glob(str(path.relative_to(path.anchor))))
-    except ValueError as error:  # "**" beside other letters
+    except ValueError as error:
         raise DataError(f"checkpoint='{pattern}' is not a pattern: {error}.") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unmask.core.errors import ConfigError
-from unmask.runs.claim import RUN_FOLDER_VARIABLE, claim_folder, claim_run_folder
+from unmask.runs.claim import RUN_FOLDER_VARIABLE, claim_folder, claim_run_folder, give_back
 
 
 def test_calls_at_the_same_time_get_a_folder_each(tmp_path: Path) -> None:
@@ -38,3 +38,18 @@ def test_further_processes_of_a_run_take_the_folder_that_the_first_one_has(
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert claim_run_folder(tmp_path / "run") == folder
     assert claim_run_folder(tmp_path / "run", is_exact=True) == folder
+
+
+def test_a_folder_in_which_nothing_was_made_can_be_claimed_again(tmp_path: Path) -> None:
+    folder = claim_folder(tmp_path / "run", is_exact=True)
+    (folder / "run.log").write_text("refused\n")
+    give_back(folder)
+    assert claim_folder(tmp_path / "run", is_exact=True) == folder
+
+
+def test_a_folder_with_anything_else_is_not_given_back(tmp_path: Path) -> None:
+    folder = claim_folder(tmp_path / "run", is_exact=True)
+    (folder / "splits.parquet").write_bytes(b"")
+    give_back(folder)
+    with pytest.raises(ConfigError, match="is not empty"):
+        claim_folder(tmp_path / "run", is_exact=True)

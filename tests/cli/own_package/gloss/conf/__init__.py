@@ -1,0 +1,1 @@
+"""Configuration files, for hydra.searchpath=[pkg://gloss.conf]."""
