@@ -26,9 +26,15 @@ StoreMaker = Callable[..., FaceStore]
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow the cases that ``one_in`` does not keep in the fast tier."""
+    """Mark as slow what ``one_in`` does not keep fast, and give each file to one process.
+
+    The files of tests/cli go to one process together, because they share a trained run.
+    """
     counts: Counter[str] = Counter()
     for item in items:
+        file = item.nodeid.partition("::")[0]
+        group = "tests/cli" if file.startswith("tests/cli/") else file
+        item.add_marker(pytest.mark.xdist_group(group))
         for marker in item.iter_markers("one_in"):
             name = item.nodeid.partition("[")[0]
             if counts[name] % marker.args[0]:

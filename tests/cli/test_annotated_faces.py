@@ -10,6 +10,7 @@ import pytest
 from unmask.cli.main import main
 from unmask.evaluation.predictions import read_predictions
 
+pytestmark = pytest.mark.slow
 Plant = Callable[[Path], dict[str, int]]
 TINY = [
     "model=plain_cnn_mean", "data=openforensics", "model.backbone.filters=[4,8]",

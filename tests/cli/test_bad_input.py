@@ -74,6 +74,7 @@ def test_several_mistakes_are_answered_together(refusal: Callable[..., str]) -> 
     assert "3 problems" in said
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("verb", ["index", "prepare", "train"])
 def test_a_root_that_does_not_exist_is_named(
     refusal: Callable[..., str], verb: str, tmp_path: Path, paths: list[str]
@@ -83,6 +84,7 @@ def test_a_root_that_does_not_exist_is_named(
     assert f"{tmp_path}/absent" in said
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("data", ["ffpp", "celebdf_v2", "folder"])
 def test_an_empty_root_is_named(
     refusal: Callable[..., str], data: str, tmp_path: Path, paths: list[str]
@@ -184,6 +186,7 @@ def test_two_test_sets_of_one_name_are_refused_and_not_pooled(
     assert f"{tmp_path}/siteA" in said
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [

@@ -68,6 +68,7 @@ def test_a_data_set_that_is_not_prepared_is_named(
     assert "Run `unmask prepare`" in said
 
 
+@pytest.mark.slow
 def test_a_prepared_data_set_gives_the_clip(
     trained_run: Path, paths: list[str], describe: Describe
 ) -> None:

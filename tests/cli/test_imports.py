@@ -19,6 +19,7 @@ print("imported:", *[name for name in {HEAVY} if name in sys.modules])
 """
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(
     "words",
     [["--help"], ["--version"], ["index", "--help"], ["models"], ["report", "--help"]],

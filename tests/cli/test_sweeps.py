@@ -82,6 +82,7 @@ def test_a_job_with_bad_input_is_reported_and_the_others_go_on(
     assert len(json.loads((folder / "sweep.json").read_text())["jobs"]) == len(sizes.split(","))
 
 
+@pytest.mark.slow
 def test_a_job_with_an_unexpected_error_is_reported_and_the_others_go_on(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -120,6 +121,7 @@ def test_who_ends_a_sweep_ends_all_of_it(
     assert "was cut short" in " ".join(said.err.split())
 
 
+@pytest.mark.slow
 def test_a_sweep_of_which_all_is_bad_input_exits_with_2(sweep: Sweep, tmp_path: Path) -> None:
     folder = sweep(f"resume={tmp_path}/a.ckpt,{tmp_path}/b.ckpt", code=2)
     assert outcomes_of(folder) == ["bad input", "bad input"]

@@ -204,7 +204,7 @@ def read_run_config(run: Path) -> object:
     return Run.open(run).config
 
 
-@pytest.mark.one_in(5)
+@pytest.mark.one_in(11)
 @pytest.mark.parametrize("place", IN_CHECKPOINT)
 @pytest.mark.parametrize("payload", NODES)
 def test_no_checkpoint_runs_what_it_names(

@@ -69,6 +69,7 @@ def test_it_is_refused_before_any_crop_is_made(
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_names_it_opens_once_it_is_trusted(checkpoint_of: Callable[..., Path]) -> None:
     path = checkpoint_of(OWN_HEAD)
     with pytest.raises(CheckpointError, match=r"trusted_modules=\[own_parts\]"):

@@ -56,10 +56,14 @@ def test_predictions_hold_validation_and_test_and_never_training(trained_run: Pa
 
 
 def test_the_same_seed_gives_the_same_metrics(
-    trained_run: Path, other_run: Path, train_tiny_in_one_process: Train
+    trained_run: Path, train_tiny_in_one_process: Train
 ) -> None:
     expected = (trained_run / "metrics.json").read_bytes()
     assert (train_tiny_in_one_process() / "metrics.json").read_bytes() == expected
+
+
+def test_another_seed_gives_other_metrics(trained_run: Path, other_run: Path) -> None:
+    expected = (trained_run / "metrics.json").read_bytes()
     assert (other_run / "metrics.json").read_bytes() != expected
 
 

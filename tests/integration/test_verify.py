@@ -182,6 +182,7 @@ def test_a_tampered_metric_is_found(
     assert verification.exit_code == exit_code
 
 
+@pytest.mark.slow
 def test_a_metric_outside_of_its_interval_is_not_confirmed(run_dir: Path, check: Verify) -> None:
     for name in ("run.json", "metrics.json"):
         content = json.loads((run_dir / name).read_text())
@@ -195,6 +196,7 @@ def test_a_metric_outside_of_its_interval_is_not_confirmed(run_dir: Path, check:
     assert verification.exit_code == 1
 
 
+@pytest.mark.slow
 def test_other_weights_are_found(run_dir: Path, check: Verify) -> None:
     content = torch.load(run_dir / BEST, weights_only=True)
     for name, tensor in content["state_dict"].items():

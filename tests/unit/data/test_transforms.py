@@ -85,6 +85,7 @@ def test_none_changes_nothing() -> None:
     assert torch.equal(augment_with_seed(build(node("none")), still(2), 0), still(2))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("num_frames", "size"), [(1, 64), (2, 299), (5, 128), (7, 65)])
 def test_the_form_of_a_clip_stays_but_for_dropped_frames(

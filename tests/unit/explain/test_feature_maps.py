@@ -43,7 +43,7 @@ def both_ways(detector: ClipDetector, num_frames: int) -> np.ndarray:
     return np.stack(maps)
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", BACKBONES)
 def test_every_backbone_gives_a_map(name: str) -> None:
     size = SMALLEST.get(name, SIZE)
@@ -57,7 +57,7 @@ def test_every_backbone_gives_a_map(name: str) -> None:
     assert (np.ptp(maps.sum(axis=0), axis=(1, 2)) > 0.01).all()  # no frame's map is even
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("name", [name for name in BACKBONES if "vit" in name])
 def test_every_vision_transformer_gives_a_rollout(name: str) -> None:
     detector = built(f"model/backbone={name}", f"model.backbone.image_size={SIZE}")

@@ -37,6 +37,7 @@ def images(count: int = 2) -> Tensor:
     return torch.randn(count, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("name", "after"), PLACES)
 def test_a_spatial_transformer_leaves_the_network_as_it_was_at_the_start(
     name: str, after: str
@@ -47,6 +48,7 @@ def test_a_spatial_transformer_leaves_the_network_as_it_was_at_the_start(
     torch.testing.assert_close(built(images()), expected, rtol=1e-4, atol=1e-4 * scale)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("name", "after"), PLACES)
 def test_an_inserted_module_gets_the_map_and_has_an_effect(name: str, after: str) -> None:
     built, plain = pair(name, {"attention": Insert(after, AttentionBlock)})

@@ -179,6 +179,7 @@ def leaky(make_run: MakeRun) -> list[ComparedRun]:
     return [make_run("leaky", shared_groups=1), make_run("honest")]
 
 
+@pytest.mark.slow
 def test_a_group_in_two_splits_is_said_and_marked_in_every_form(leaky: list[ComparedRun]) -> None:
     page = render_overview(leaky, PROTOCOL)
     for text in forms(page):

@@ -107,11 +107,13 @@ CHARTS: dict[str, Callable[[], InlineImage]] = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", CHARTS)
 def test_equal_data_gives_equal_text(name: str) -> None:
     assert CHARTS[name]() == CHARTS[name]()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_is_small_and_says_what_it_shows(name: str) -> None:
     picture = CHARTS[name]()
@@ -120,6 +122,7 @@ def test_a_chart_is_small_and_says_what_it_shows(name: str) -> None:
     assert picture._repr_html_() == f'<img src="{picture.uri}" alt="{picture.alt}">'
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("draw", [roc_chart, pr_chart, det_chart, reliability_chart])
 def test_curves_through_a_million_videos_fit_a_page(
     draw: Callable[..., InlineImage], many: pd.DataFrame
@@ -127,6 +130,7 @@ def test_curves_through_a_million_videos_fit_a_page(
     assert len(svg_of(draw([("all", many)]))) <= MOST_BYTES
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("draw", [roc_chart, pr_chart, det_chart, reliability_chart])
 def test_many_variants_fit_a_page_and_are_all_named(draw: Callable[..., InlineImage]) -> None:
     names = [f"backbone_{index}_head" for index in range(20)]

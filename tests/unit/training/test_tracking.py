@@ -100,6 +100,7 @@ def test_a_run_that_stopped_before_its_tests_logs_what_is_there(tmp_path: Path) 
     assert (len(run.used), run.made, run.logged) == (1, [], {})
 
 
+@pytest.mark.slow
 def test_offline_everything_waits_in_the_run_folder_for_its_upload(run_dir: Path) -> None:
     tracking = Tracking()
     tracking.loggers = [TolerantWandbLogger(str(run_dir), mode="offline")]
