@@ -25,6 +25,14 @@ def picture(colour: int = 0) -> bytes:
     return stream.getvalue()
 
 
+@pytest.fixture(autouse=True)
+def temporary_folder_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep apart what this test leaves behind and what others do at the same time."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+
+
 def archive_of(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
     with zipfile.ZipFile(path, "w", method) as archive:
         for name, content in entries.items():
