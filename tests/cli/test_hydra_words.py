@@ -39,6 +39,7 @@ def own_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("verb", ["train", "prepare", "report"])
 def test_hydras_flags_say_what_they_are_asked(
     verb: str, capsys: pytest.CaptureFixture[str]

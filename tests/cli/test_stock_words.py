@@ -38,6 +38,7 @@ def test_the_same_batch_is_learned_by_heart(train_tiny: Callable[..., Path]) -> 
     assert losses.iloc[-1] < losses.iloc[0] / 2
 
 
+@pytest.mark.slow
 def test_a_run_without_any_logger_is_trained_scored_and_reported(
     train_tiny: Callable[..., Path],
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_training_that_ends_before_it_is_validated_is_said(
     assert "ended before its first validation" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("word", "said"),
     [

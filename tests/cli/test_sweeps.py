@@ -126,6 +126,7 @@ def test_a_sweep_of_which_all_is_bad_input_exits_with_2(sweep: Sweep, tmp_path: 
     assert "There is no checkpoint" in jobs_of(folder)[0]["says"]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "words",
     [

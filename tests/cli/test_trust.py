@@ -204,6 +204,7 @@ def read_run_config(run: Path) -> object:
     return Run.open(run).config
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("place", IN_CHECKPOINT)
 @pytest.mark.parametrize("payload", NODES)
 def test_no_checkpoint_runs_what_it_names(
@@ -215,6 +216,7 @@ def test_no_checkpoint_runs_what_it_names(
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("payload", NODES)
 def test_no_run_has_built_what_it_names(run_with: Callable[..., Path], payload: str) -> None:
     place = IN_CONFIG[list(NODES).index(payload) % len(IN_CONFIG)]
@@ -348,6 +350,7 @@ OF_CHECKPOINTS = ("predict", "app", "models", "evaluate", "verify")
 OF_CONFIGS = ("evaluate", "verify", "report", "ensemble")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("verb", "payload"), list(zip(OF_CHECKPOINTS, NODES, strict=False)))
 def test_every_verb_refuses_a_checkpoint_with_a_payload(
     verb: str, payload: str, refused: Refused, checkpoint_with: Make, run_with: Make
@@ -355,6 +358,7 @@ def test_every_verb_refuses_a_checkpoint_with_a_payload(
     through_checkpoint(verb, payload, "model.head", refused, checkpoint_with, run_with)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("verb", "payload"), list(zip(OF_CONFIGS, NODES, strict=False)))
 def test_every_verb_refuses_a_run_with_a_payload(
     verb: str, payload: str, refused: Refused, run_with: Make

@@ -63,6 +63,7 @@ def test_the_same_seed_gives_the_same_metrics(
     assert (other_run / "metrics.json").read_bytes() != expected
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_same_metrics(
     trained_run: Path, train_tiny_in_one_process: Train
 ) -> None:
@@ -94,6 +95,7 @@ def test_evaluate_adds_a_data_set_and_leaves_the_rest_as_it_was(
     assert set(metrics["datasets"]) == {"synthetic_ffpp", "synthetic_celebdf"}
 
 
+@pytest.mark.slow
 def test_report_of_several_runs_compares_them(
     trained_run: Path, other_run: Path, paths: list[str], workplace: Path
 ) -> None:

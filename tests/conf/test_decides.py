@@ -264,6 +264,7 @@ WORDS = {
 }  # fmt: skip
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("word", "wanted"), WORDS.items())
 def test_a_setting_changes_what_it_decides_and_nothing_else(
     word: str, wanted: set[str], hashes: Hashes, tmp_path: Path

@@ -58,7 +58,7 @@ def test_every_verb_composes(verb: str) -> None:
     assert problems_of(verb, *given) == []
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(("group", "name"), choice_cases())
 def test_every_choice_composes_and_binds(group: str, name: str) -> None:
     several = group in ("callbacks", "logger", "model/backbone/insert")

@@ -68,6 +68,7 @@ def test_audit_prints_the_pairs_and_says_so_by_its_exit_code(
     assert "1 leaks" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_blend_with_leaks_is_trained_and_marked_from_the_command_line(
     make_store,  # noqa: ANN001
     tmp_path: Path,

@@ -123,6 +123,7 @@ def test_another_backbone_or_input_has_features_of_its_own(
     assert len(folders) == 2
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("overrides", "named"),
     [

@@ -82,6 +82,7 @@ def rates_of(curves: pd.DataFrame) -> list[float]:
 CASES = [(group, name) for group in ("loss", "optimizer", "scheduler") for name in files_of(group)]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("group", "name"), CASES)
 def test_every_recipe_trains_two_steps(
     make_store: Any, tmp_path: Path, group: str, name: str
@@ -205,6 +206,7 @@ def twelve_clips(batch_size: int) -> DataLoader[Clip]:
     return DataLoader(clips, batch_size=batch_size, collate_fn=collate_clips)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.filterwarnings("ignore:You defined a `validation_step`")
 @pytest.mark.parametrize("make_loss", [make_cross_entropy, make_focal, make_binary_cross_entropy])
 @pytest.mark.parametrize("num_batches", [2, 3, 6])

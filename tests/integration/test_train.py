@@ -273,6 +273,7 @@ def test_what_a_resumed_run_may_change_is_not_in_its_recipe(change: str) -> None
     assert recipe_settings(config_of()) == recipe_settings(config_of(change))
 
 
+@pytest.mark.slow
 def test_a_run_is_not_resumed_with_another_sampler(make_store, tmp_path: Path) -> None:  # noqa: ANN001
     store = make_store()
     run(store, tmp_path / "first", "trainer.max_epochs=1")
@@ -290,6 +291,7 @@ def test_the_network_learns_what_brightness_tells(make_store, tmp_path: Path) ->
     assert summary.val_video_auc == 1.0
 
 
+@pytest.mark.slow
 def test_offline_tracking_keeps_the_metrics_in_the_run_folder(
     make_store,  # noqa: ANN001
     tmp_path: Path,

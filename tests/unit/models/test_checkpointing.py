@@ -43,6 +43,7 @@ def assert_same_step(plain: Detector, thrifty: Detector) -> None:
     torch.testing.assert_close(other, state)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_and_statistics_are_those_of_the_plain_step(name: str) -> None:
     assert_same_step(detector(name, thrifty=False), detector(name, thrifty=True))
@@ -66,6 +67,7 @@ def test_activations_are_computed_again() -> None:
     assert runs == [1, 2]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "policy", [tuning.tune_head, partial(tuning.tune_last_blocks, num_blocks=3), tuning.tune_norms]
 )
@@ -76,6 +78,7 @@ def test_it_works_with_frozen_parts(policy: tuning.Tuning) -> None:
     assert_same_step(plain, thrifty)
 
 
+@pytest.mark.slow
 def test_it_works_with_inserted_modules() -> None:
     insert = {"attention": Insert("blocks.2", AttentionBlock)}
     plain, thrifty = (

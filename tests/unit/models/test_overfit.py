@@ -81,6 +81,7 @@ def lowest_loss(detector: nn.Module, clips: tuple[Tensor, Tensor], *, steps: int
     return lowest
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", HEADS)
 def test_every_head_learns_eight_clips_by_heart(name: str, clips: tuple[Tensor, Tensor]) -> None:
     torch.manual_seed(0)
@@ -108,6 +109,7 @@ class _Forgetful(nn.Module):
         return logits
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("lost", [0, 1, NUM_FRAMES - 1])
 def test_a_head_that_loses_a_frame_cannot(lost: int, clips: tuple[Tensor, Tensor]) -> None:
     torch.manual_seed(0)

@@ -344,6 +344,7 @@ def test_the_table_of_numbers_has_each_once_with_its_interval(runs: list[Compare
     )
 
 
+@pytest.mark.slow
 def test_the_overview_says_the_same_in_each_form(runs: list[ComparedRun]) -> None:
     found = render_overview(runs, PROTOCOL)
     value = f"{auc(runs[3], 'away'):.3f}"

@@ -55,6 +55,7 @@ def test_a_target_of_many_people_is_drawn_less_often_and_both_counts_are_printed
     assert "Of 80 or 800 draws, no p (Holm) of these 2 rows can be below 0.00499." in page.markdown
 
 
+@pytest.mark.slow
 def test_the_floor_of_the_p_values_is_printed(make_run: MakeRun) -> None:
     page = render_overview([make_run("a"), make_run("b", gap=0.0)], PROTOCOL)
     assert "Of 400 draws, no p (Holm) of this 1 row can be below 0.00499." in page.markdown
@@ -103,12 +104,14 @@ def sweep(make_run: MakeRun) -> list[ComparedRun]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_variant_has_one_line_that_validation_chose(sweep: list[ComparedRun]) -> None:
     lines = lines_on(group_variants(sweep), "away")
     assert [name for name, _ in lines] == [f"m{model} ← home, seed 2" for model in range(1, 6)]
     assert [run.name for _, run in lines] == [f"m{model}_s2" for model in range(1, 6)]
 
 
+@pytest.mark.slow
 def test_the_page_draws_all_variants_in_the_order_of_the_ranking(sweep: list[ComparedRun]) -> None:
     page = render_overview(sweep, PROTOCOL)
     [ranking] = rank(group_variants(sweep), PROTOCOL)

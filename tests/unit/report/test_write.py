@@ -14,7 +14,7 @@ from unmask.core.errors import DataError, PredictionsError
 from unmask.core.files import sha256_of_file, write_json
 from unmask.evaluation.predictions import empty_unscored, write_predictions, write_unscored
 from unmask.report.protocol import Protocol
-from unmask.report.write import report, report_runs
+from unmask.report.write import ReportSummary, report, report_runs
 from unmask.verbs.ensemble import combine
 
 FEW = 40  # resamples
@@ -77,6 +77,12 @@ def run_dir(tmp_path: Path) -> Path:
     return make_run(tmp_path / "run")
 
 
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> ReportSummary:
+    """Return what is reported of a run, which tests read and leave as it is."""
+    return report(make_run(tmp_path_factory.mktemp("reported") / "run"), QUICK)
+
+
 class Links(HTMLParser):
     """Collects every address that a browser would fetch, and every open tag."""
 
@@ -94,12 +100,11 @@ class Links(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_a_report_tells_in_domain_and_cross_with_intervals(run_dir: Path) -> None:
-    summary = report(run_dir, QUICK)
-    away = summary.metrics["datasets"]["away"]["test"]
+def test_a_report_tells_in_domain_and_cross_with_intervals(reported: ReportSummary) -> None:
+    away = reported.metrics["datasets"]["away"]["test"]
     assert away["role"] == "cross_dataset"
     interval = f"[{away['video']['auc']['low']:.3f}, {away['video']['auc']['high']:.3f}]"
-    for text in (summary.html.read_text(), summary.markdown.read_text()):
+    for text in (reported.html.read_text(), reported.markdown.read_text()):
         assert interval in text
         assert "which it has never seen" in text
 
@@ -116,17 +121,16 @@ def test_a_manipulation_without_its_reals_is_marked_in_both_texts(run_dir: Path)
         assert "no AUC of DFD_fake" in plain
 
 
-@pytest.mark.slow
-def test_the_page_needs_no_other_file_and_closes_its_tags(run_dir: Path) -> None:
+def test_the_page_needs_no_other_file_and_closes_its_tags(reported: ReportSummary) -> None:
     page = Links()
-    page.feed(report(run_dir, QUICK).html.read_text())
+    page.feed(reported.html.read_text())
     assert page.addresses
     assert all(address.startswith("data:") for address in page.addresses)
     assert page.open == []
 
 
-def test_the_page_shows_curves_charts_and_faces(run_dir: Path) -> None:
-    text = report(run_dir, QUICK).html.read_text()
+def test_the_page_shows_curves_charts_and_faces(reported: ReportSummary) -> None:
+    text = reported.html.read_text()
     charts = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", text)
     # ROC, PR and DET; of each of two test sets scores and calibration; training
     assert len(charts) == 3 + 2 * (1 + 1) + 2
@@ -141,15 +145,14 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
         assert (one.html.parent / name).read_bytes() == (two.html.parent / name).read_bytes()
 
 
-def test_metrics_json_is_strict_json_without_paths(run_dir: Path) -> None:
-    summary = report(run_dir, QUICK)
-    text = (run_dir / "metrics.json").read_text()
+def test_metrics_json_is_strict_json_without_paths(reported: ReportSummary) -> None:
+    text = (reported.html.parent / "metrics.json").read_text()
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
-    assert json.loads(text, parse_constant=refuse) == json.loads(json.dumps(summary.metrics))
-    assert str(run_dir.parent) not in text
+    assert json.loads(text, parse_constant=refuse) == json.loads(json.dumps(reported.metrics))
+    assert str(reported.html.parents[1]) not in text
 
 
 def test_missing_crops_and_curves_are_told_and_do_not_stop_the_report(run_dir: Path) -> None:
@@ -362,6 +365,7 @@ def test_an_ensemble_with_a_member_that_validation_did_not_choose_is_marked(
         assert ("(checkpoint not chosen on validation)" in text) == bool(expected)
 
 
+@pytest.mark.slow
 def test_the_overview_of_one_run_has_published_rows_latex_and_csv(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     table = pd.read_parquet(run / "predictions.parquet")

@@ -323,6 +323,7 @@ def test_a_checkpoint_cannot_have_anything_else_built(save_model: SaveModel) -> 
         predictor_of(writer)
 
 
+@pytest.mark.slow
 def test_importing_unmask_is_light() -> None:
     code = "import sys, unmask; assert 'torch' not in sys.modules; unmask.load_detector; " \
            "assert 'torch' in sys.modules"  # fmt: skip
