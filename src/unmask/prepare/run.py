@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +17,7 @@ from unmask.core.errors import ConfigError, DataError
 from unmask.core.files import write_text
 from unmask.faces.annotated import AnnotatedBox
 from unmask.faces.crop import Cropper
+from unmask.prepare.copies import content_of, take_over
 from unmask.prepare.locks import hold, only_writer
 from unmask.prepare.preparation import Preparation, plain
 from unmask.prepare.shard import Shard
@@ -85,8 +87,9 @@ def prepare(
         if summary is not None and not (preparation.retry_failures and summary.num_failures):
             return summary
         own, to_do = _begin(work, record, rows, shard)
+        to_do = take_over(store_dir, root, to_do, record)
         outcomes = run_in_workers(
-            partial(prepare_video, work),
+            partial(_prepared, work),
             to_do,
             num_workers=preparation.num_workers or available_cores(),
             time_limit_seconds=preparation.time_limit_seconds,
@@ -95,6 +98,12 @@ def prepare(
         )
         _write_parts(store_dir, outcomes, num_left=len(to_do), num_all=len(own), console=console)
         return _merge_if_all_are_done(store_dir, videos, rows, own, record)
+
+
+def _prepared(work: Work, video: Video) -> Part:
+    """Extract one video and note the content that its crops come from; the body of a worker."""
+    part = prepare_video(work, video)
+    return part if part.failure else replace(part, source=content_of(work.root, video))
 
 
 def _record(
@@ -218,8 +227,7 @@ def _write_parts(
                 remove_files(store_dir, video)
                 outcome = failed(video, "worker", outcome.reason, outcome.detail)
             num_failures += outcome.failure is not None
-            text = json.dumps({"faces": outcome.faces, "failure": outcome.failure})
-            write_text(part_path(store_dir, video), text)
+            write_text(part_path(store_dir, video), json.dumps(asdict(outcome)))
             rate = progress.tasks[bar].speed
             progress.update(
                 bar, advance=1, failures=num_failures, rate=f"{rate:.1f} videos/s" if rate else ""

@@ -70,10 +70,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Part:
-    """What became of one video: rows of ``faces.parquet`` or one of ``failures.parquet``."""
+    """What became of one video: rows of ``faces.parquet`` or one of ``failures.parquet``.
+
+    Attributes:
+        faces: A row for each crop.
+        failure: Why there is none.
+        source: Hash of the content that the crops were cut from; "" where it is not known.
+    """
 
     faces: list[list[Any]]
     failure: list[str] | None
+    source: str = ""
 
 
 def prepare_video(work: Work, video: Video) -> Part:
@@ -112,13 +119,21 @@ def failed(video: Video, stage: str, reason: str, detail: str) -> Part:
     return Part([], [video.video_id, video.path, stage, reason, detail])
 
 
+def files_of(store_dir: Path, video: Video) -> list[Path]:
+    """Return the crops, the masks and the face video of a video, as far as they are there."""
+    # Other videos may lie below: "a" and "a/b" are both good ids.
+    found = [
+        path
+        for folder in ("crops", "masks")
+        for path in sorted((store_dir / folder / video.video_id).glob("*"))
+    ]
+    return [path for path in (*found, _face_video_path(store_dir, video)) if path.is_file()]
+
+
 def remove_files(store_dir: Path, video: Video) -> None:
     """Delete what an earlier attempt left of a video."""
-    for folder in ("crops", "masks"):
-        # Other videos may lie below: "a" and "a/b" are both good ids.
-        for path in (store_dir / folder / video.video_id).glob("*"):
-            if path.is_file():
-                path.unlink()
+    for path in files_of(store_dir, video):
+        path.unlink()
     for path in (_face_video_path(store_dir, video), preview_path(store_dir, video.video_id)):
         path.unlink(missing_ok=True)
         for leftover in path.parent.glob(f".{path.stem[:40]}-*"):

@@ -86,9 +86,14 @@ def recipe_settings(config: TrainConfig) -> dict[str, Any]:
 
 def make_recipe(config: TrainConfig) -> "Recipe":
     """Build how a detector is fitted."""
+    from lightning.pytorch.callbacks import ProgressBar
+
     from unmask.training.fit import Recipe
 
     callbacks: list[Callback] = build_each(config.callbacks)
+    if not config.trainer.get("enable_progress_bar", True):
+        # Lightning refuses a bar beside the word that wants none.
+        callbacks = [one for one in callbacks if not isinstance(one, ProgressBar)]
     return Recipe(
         make_loss=build(config.loss),
         make_optimizer=build(config.optimizer),

@@ -6,6 +6,8 @@ import pytest
 
 from unmask import compose, verbs
 from unmask.core.errors import ConfigError
+from unmask.training.fit import rehearse
+from unmask.verbs.objects import make_recipe
 
 
 def test_a_folder_that_holds_a_run_is_left_as_it_is(tmp_path: Path) -> None:
@@ -23,3 +25,17 @@ def test_what_words_compose_to_is_checked_as_on_a_command_line() -> None:
 def test_choices_are_part_of_what_is_composed() -> None:
     config = compose("train", ["experiment=demo", "seed=3"])
     assert (config.seed, config.choices["model"]) == (3, "plain_cnn_mean")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "trainer.enable_progress_bar=false", "trainer.fast_dev_run=true",
+        "trainer.limit_train_batches=2", "trainer.overfit_batches=1", "debug=fdr", "debug=limit",
+        "debug=overfit", "debug=profiler", "debug=detect_anomaly", "logger=tensorboard",
+        "logger=[]",
+    ],
+)  # fmt: skip
+def test_each_word_goes_with_the_default_callbacks_and_loggers(word: str, tmp_path: Path) -> None:
+    recipe = make_recipe(compose("train", ["experiment=demo", word]))
+    rehearse(recipe, tmp_path)
