@@ -30,13 +30,13 @@ matrix: $(INSTALLED)  ## Train the demo's 3 models with 2 seeds, test each on bo
 
 .PHONY: test
 test: $(INSTALLED)  ## Run the tests that take seconds
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses auto --dist loadgroup \
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile \
 	  --durations 10
 
 .PHONY: test-slow
 test-slow: $(INSTALLED)  ## Run the tests that take minutes, and those of drawn examples with many more
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "slow or hypothesis" --hypothesis-profile thorough \
-	  --numprocesses auto --dist loadgroup --durations 20
+	  --numprocesses auto --dist loadfile --durations 20
 
 .PHONY: check
 check: $(INSTALLED)  ## Format, lint, types, layers

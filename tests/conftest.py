@@ -24,13 +24,6 @@ settings.load_profile("fast")  # `make test-slow` draws thoroughly
 StoreMaker = Callable[..., FaceStore]
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give each file to one process; those of tests/cli together, which share a trained run."""
-    file = item.nodeid.partition("::")[0]
-    group = "tests/cli" if file.startswith("tests/cli/") else file
-    item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what ``one_in`` does not keep fast."""
