@@ -86,7 +86,7 @@ def _train_anew(
     data = make_data(config, opened, detector)
     given: dict[str, Any] = {
         "provenance": make_provenance(config, opened.own), "run_dir": folder,
-        "config": config.plain(), "tracking": tracking,
+        "config": _for_loggers(config), "tracking": tracking,
     }  # fmt: skip
     if recipe.checking:
         check(detector, data, recipe, **given)
@@ -106,6 +106,11 @@ def _train_anew(
             trainer=config.trainer, leaks=opened.leaks, listener=listener,
         )  # fmt: skip
     return Run(folder)
+
+
+def _for_loggers(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings for loggers, which take no names with a slash, as groups have them."""
+    return {key: value for key, value in config.plain().items() if key != "choices"}
 
 
 def _report(
