@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,8 @@ def test_a_tested_job_gives_its_tracker_metrics_and_report(
 ) -> None:
     given: list[tuple[str, set[str], bool]] = []
 
-    def note(_: Any, run_dir: Path) -> None:
+    def note(_: Any, run_dir: Path, pictures: Sequence[str]) -> None:
+        assert pictures
         card = json.loads((run_dir / "run.json").read_text())
         files = {path.name for path in run_dir.iterdir()}
         given.append((run_dir.name, files, bool(card["metrics"])))
