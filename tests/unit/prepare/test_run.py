@@ -32,7 +32,7 @@ from unmask.video.writer import write_video
 
 Draw = Callable[..., np.ndarray]
 EXTRACTOR = FaceExtractor(sampling=UniformSampling(num_frames=3))
-REAL_FACES = Path(__file__).parents[5] / "shared" / "data" / "real_faces"
+REAL_FACES = Path(__file__).parents[4] / "shared" / "data" / "real_faces"
 
 # A reader for workers, which can import it but not this file.
 MISBEHAVING = """
