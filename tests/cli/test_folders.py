@@ -67,3 +67,11 @@ def test_a_named_folder_with_something_in_it_is_refused(
     assert stop.value.code == 2
     assert "same is not empty: another run is in it" in " ".join(capsys.readouterr().err.split())
     assert [path.name for path in (tmp_path / "same").iterdir()] == ["config.yaml"]
+
+
+def test_a_refused_call_leaves_what_it_has_not_claimed(tmp_path: Path) -> None:
+    """A verb that leaves no run may be given any folder, so nothing in it is deleted."""
+    (tmp_path / "config.yaml").write_text("a person's own\n")
+    with pytest.raises(SystemExit):
+        main(["report", f"runs={tmp_path}/nothing", f"hydra.run.dir={tmp_path}"])
+    assert (tmp_path / "config.yaml").read_text() == "a person's own\n"

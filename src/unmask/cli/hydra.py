@@ -19,7 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from unmask.cli.console import EXIT_BAD_INPUT, console, fail, print_error
-from unmask.cli.sweeps import CallRefused, FolderWatch, run_recorded
+from unmask.cli.sweeps import LEAVE_RUNS, CallRefused, FolderWatch, run_recorded
 from unmask.cli.tables import jobs_table
 from unmask.config.blend import spell_out_blend
 from unmask.config.location import conf_dir
@@ -158,13 +158,15 @@ def _run_job(
     try:
         work()
     except UnmaskError as error:
-        if is_rank_zero() and any(
-            word.startswith("hydra.run.dir=") for word in HydraConfig.get().overrides.hydra
-        ):
-            # The corrected words will name this folder again.
+        if is_rank_zero() and verb in LEAVE_RUNS and _names_its_folder():
+            # It was claimed, hence empty, and the corrected words will name it again.
             give_back(Path(HydraConfig.get().runtime.output_dir))
         fail(error)
     return None
+
+
+def _names_its_folder() -> bool:
+    return any(word.startswith("hydra.run.dir=") for word in HydraConfig.get().overrides.hydra)
 
 
 def _words_of_rank(verb: str, flags: list[str], rank: int) -> list[str]:

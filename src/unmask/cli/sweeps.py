@@ -33,7 +33,7 @@ from unmask.runs.sweep import (
 logger = logging.getLogger(__name__)
 
 # Verbs whose folder holds a run, which nothing else may be written to.
-_LEAVE_RUNS = ("train", "ensemble")
+LEAVE_RUNS = ("train", "ensemble")
 
 
 class FolderWatch(Callback):
@@ -53,7 +53,7 @@ class FolderWatch(Callback):
         """Claim the run's folder, and tell it to the further processes of the run."""
         HydraConfig.instance().set_config(config)  # the folder's name can hold choices of groups
         is_exact = _is_named(config, "hydra.run.dir")
-        if is_exact and config.hydra.job.config_name not in _LEAVE_RUNS:
+        if is_exact and config.hydra.job.config_name not in LEAVE_RUNS:
             return  # a report, say, may be written anew
         try:
             folder = claim_run_folder(Path(config.hydra.run.dir), is_exact=is_exact)

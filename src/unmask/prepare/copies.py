@@ -79,7 +79,11 @@ def _taken(other: Path, store_dir: Path, root: Path, video: Video) -> bool:
     source = content.get("source")
     if not source or content.get("failure") or source != content_of(root, video):
         return False
-    for file in files_of(other, video):
+    files = files_of(other, video)
+    names = {file.relative_to(other).as_posix() for file in files}
+    if not all(face[-1] in names for face in content["faces"]):
+        return False  # somebody has deleted a crop there
+    for file in files:
         _link(file, store_dir / file.relative_to(other))
     # The part comes last: it says that the crops are there.
     _link(part, store_dir / "parts" / video.part_name)

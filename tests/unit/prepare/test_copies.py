@@ -90,6 +90,15 @@ def test_what_has_changed_is_cut(
     assert cut == ["set/b", "set/faceless"]
 
 
+def test_what_has_lost_a_crop_is_cut(root: Path, tmp_path: Path, cut: list[str]) -> None:
+    preparation = Preparation(FaceExtractor())
+    prepare(videos(), preparation, root=root, store_dir=tmp_path / "faces/set-1")
+    cut.clear()
+    next((tmp_path / "faces/set-1/crops/set/a").glob("*.jpg")).unlink()
+    prepare(videos(), preparation, root=root, store_dir=tmp_path / "faces/set-2")
+    assert cut == ["set/a", "set/faceless"]
+
+
 @pytest.mark.parametrize(
     ("store", "changes"),
     [("faces/other-2", {}), ("faces/set-2", {"image_format": "png"})],
